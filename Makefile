@@ -1,0 +1,65 @@
+# `make` lists the commands. Needs Python >= 3.11 and make; everything else is installed below this folder.
+PYTHON ?= python3
+ENV    ?= environments/pilot.yaml
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+COMPILE := $(BIN)/uv pip compile -q --python $(BIN)/python --system-certs pyproject.toml --no-header \
+	--extra check --extra local --group node --group test --group lint
+
+export PYTHONDONTWRITEBYTECODE :=
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint golden requirements schema bench clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.done node_modules/.done ## Install everything below this folder (once, 1-3 minutes)
+
+$(VENV)/.done: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "disagg needs Python >= 3.11, this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2])'
+	@echo "setup: Python packages into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.9
+	@$(UV) pip install -q --system-certs --compile-bytecode -r requirements.txt
+	@$(UV) pip install -q --system-certs --no-deps --editable .
+	@touch $@
+
+node_modules/.done: package-lock.json $(VENV)/.done
+	@echo "setup: CDK CLI into node_modules"
+	@$(BIN)/python -m disagg.local.node ci
+	@touch $@
+
+demo: setup ## Rehearse the whole deployment of ENV on this machine: no account, no GPU
+	@$(BIN)/disagg demo $(ENV)
+
+test: setup ## Run every test that needs nothing but the set-up
+	@$(BIN)/pytest -q
+
+lint: setup ## Style, types, layers, unused code and dependencies, stale generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+	@$(BIN)/vulture
+	@$(BIN)/codespell
+	@$(BIN)/disagg schema | cmp - schemas/environment.schema.json || (echo "stale schema: make schema"; exit 1)
+	@cp requirements.txt .cache/requirements.txt && $(COMPILE) -o .cache/requirements.txt && cmp .cache/requirements.txt requirements.txt || (echo "stale requirements: make requirements"; exit 1)
+
+golden: setup ## Rewrite the golden files; review the diff
+	@$(BIN)/pytest -q --update-golden tests
+
+schema: setup ## Rewrite the JSON schema of the environment file
+	@$(BIN)/disagg schema > schemas/environment.schema.json
+
+requirements: ## Compile requirements.txt from pyproject.toml
+	@$(COMPILE) -o requirements.txt
+
+bench: setup ## Measure the tool against its peers, as ratios
+	@$(BIN)/python benchmarks/speed.py
+
+clean: ## Remove what was made here: dist, caches, the installation
+	rm -rf dist .cache $(VENV) node_modules

@@ -1,0 +1,238 @@
+"""EC2 GPU instance types: what a node has, what pods can have of it, how its cards are wired."""
+
+from dataclasses import dataclass
+
+from disagg.catalog.source import Kind, Source
+from disagg.units import Mib, MilliCpu
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceType:
+    """One instance type [per node]."""
+
+    name: str
+    gpu_name: str
+    gpus: int
+    gpu_memory_mib: Mib
+    """HBM of one GPU [MiB]."""
+    vcpus: int
+    memory_mib: Mib
+    allocatable_cpu_milli: MilliCpu
+    """What kubelet leaves for pods [mCPU]."""
+    allocatable_memory_mib: Mib
+    """What kubelet leaves for pods [MiB]."""
+    max_pods: int
+    nvme_gb: int
+    """Local NVMe over all disks [GB, decimal]."""
+    network_gbps: int
+    """EFA and ENA together [Gbit/s]."""
+    network_cards: int
+    efa_devices: int
+    """Largest number of EFA interfaces; at most one for each card."""
+    card_zero_has_efa: bool
+    """False where card 0 takes an ENA only (p6-b300)."""
+    numa_nodes: int | None
+    """None where no source says it."""
+    regions: frozenset[str]
+    """Regions that sell the type on EC2."""
+    usd_per_hour: float | None
+    """On-demand Linux in us-east-1 [USD/h]; None where it is not sold on demand."""
+    source: Source
+    price_source: Source | None = None
+
+    @property
+    def efa_per_gpu(self) -> float:
+        """EFA devices for each GPU when a node is shared evenly."""
+        return self.efa_devices / self.gpus
+
+
+_KARPENTER = Source(
+    kind=Kind.PUBLISHED,
+    reference=(
+        "aws/karpenter-provider-aws@1d927085d instance-types.md (allocatable, for AL2023) and"
+        " zz_generated.vpclimits.go; EC2 user guide efa-acc-inst-types;"
+        " regions: cfn-lint 1.58.0 extensions/aws_ec2_instance (2026-10-20)"
+    ),
+    date="2026-08-21",
+)
+_PRICE = Source(
+    kind=Kind.PUBLISHED,
+    reference="aws/karpenter-provider-aws@1d927085d zz_generated.pricing_aws.go, us-east-1",
+    date="2026-07-20",
+)
+
+
+def _regions(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_ROWS = (
+    InstanceType(
+        name="p6-b200.48xlarge",
+        gpu_name="B200",
+        gpus=8,
+        gpu_memory_mib=Mib(183_359),
+        vcpus=192,
+        memory_mib=Mib(2_097_152),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_937_332),
+        max_pods=198,
+        nvme_gb=30_400,
+        network_gbps=3_200,
+        network_cards=8,
+        efa_devices=8,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-south-1 ap-south-2 eu-north-1 eu-west-3 us-east-1 us-east-2 us-gov-east-1 "
+            "us-gov-west-1 us-west-2"
+        ),
+        usd_per_hour=113.9328,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+    InstanceType(
+        name="p6-b300.48xlarge",
+        gpu_name="B300",
+        gpus=8,
+        gpu_memory_mib=Mib(275_040),
+        vcpus=192,
+        memory_mib=Mib(4_194_304),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(3_877_198),
+        max_pods=198,
+        nvme_gb=30_400,
+        network_gbps=6_400,
+        network_cards=17,
+        efa_devices=16,
+        card_zero_has_efa=False,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-northeast-2 ap-south-2 ap-southeast-3 eu-west-2 sa-east-1 us-east-1 "
+            "us-gov-east-1 us-west-2"
+        ),
+        usd_per_hour=142.416,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+    InstanceType(
+        name="p5en.48xlarge",
+        gpu_name="H200",
+        gpus=8,
+        gpu_memory_mib=Mib(144_384),
+        vcpus=192,
+        memory_mib=Mib(2_097_152),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_937_332),
+        max_pods=198,
+        nvme_gb=30_400,
+        network_gbps=3_200,
+        network_cards=16,
+        efa_devices=16,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 eu-north-1 eu-south-2 "
+            "me-central-1 us-east-1 us-east-2 us-gov-west-1 us-west-1 us-west-2"
+        ),
+        usd_per_hour=63.296,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+    InstanceType(
+        name="p5e.48xlarge",
+        gpu_name="H200",
+        gpus=8,
+        gpu_memory_mib=Mib(144_384),
+        vcpus=192,
+        memory_mib=Mib(2_097_152),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_938_410),
+        max_pods=100,
+        nvme_gb=30_400,
+        network_gbps=3_200,
+        network_cards=32,
+        efa_devices=32,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions("us-east-2"),
+        usd_per_hour=None,
+        source=_KARPENTER,
+    ),
+    InstanceType(
+        name="p5.48xlarge",
+        gpu_name="H100",
+        gpus=8,
+        gpu_memory_mib=Mib(81_920),
+        vcpus=192,
+        memory_mib=Mib(2_097_152),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_938_410),
+        max_pods=100,
+        nvme_gb=30_400,
+        network_gbps=3_200,
+        network_cards=32,
+        efa_devices=32,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-2 ap-southeast-3 "
+            "ca-central-1 eu-north-1 eu-west-2 sa-east-1 us-east-1 us-east-2 us-gov-west-1 "
+            "us-west-1 us-west-2"
+        ),
+        usd_per_hour=55.04,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+    InstanceType(
+        name="g7e.48xlarge",
+        gpu_name="RTX PRO Server 6000",
+        gpus=8,
+        gpu_memory_mib=Mib(98_304),
+        vcpus=192,
+        memory_mib=Mib(2_097_152),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_932_558),
+        max_pods=632,
+        nvme_gb=15_200,
+        network_gbps=1_600,
+        network_cards=4,
+        efa_devices=4,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 ap-southeast-5 "
+            "eu-central-1 eu-north-1 eu-south-2 eu-west-2 us-east-1 us-east-2 us-west-2"
+        ),
+        usd_per_hour=33.14432,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+    InstanceType(
+        name="g6e.48xlarge",
+        gpu_name="L40S",
+        gpus=8,
+        gpu_memory_mib=Mib(45_776),
+        vcpus=192,
+        memory_mib=Mib(1_572_864),
+        allocatable_cpu_milli=MilliCpu(191_450),
+        allocatable_memory_mib=Mib(1_449_132),
+        max_pods=492,
+        nvme_gb=7_600,
+        network_gbps=400,
+        network_cards=4,
+        efa_devices=4,
+        card_zero_has_efa=True,
+        numa_nodes=None,
+        regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 eu-central-1 "
+            "eu-north-1 eu-south-2 me-central-1 us-east-1 us-east-2 us-west-2"
+        ),
+        usd_per_hour=30.13118,
+        source=_KARPENTER,
+        price_source=_PRICE,
+    ),
+)
+
+INSTANCE_TYPES: dict[str, InstanceType] = {row.name: row for row in _ROWS}
+"""Every GPU instance type an environment may name."""

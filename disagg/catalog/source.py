@@ -1,0 +1,23 @@
+"""Where a figure comes from (design law 7)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a figure is."""
+
+    MEASURED = "measured"
+    PUBLISHED = "published"
+    DERIVED = "derived"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Origin of a row: what was read or run, where, and when."""
+
+    kind: Kind
+    reference: str
+    date: str
+    """ISO date on which it was read or measured, or that the source gives for itself."""

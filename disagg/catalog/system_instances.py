@@ -1,0 +1,60 @@
+"""EC2 types without GPUs, for the nodes that run add-ons, router and monitoring."""
+
+from dataclasses import dataclass
+
+from disagg.catalog.source import Kind, Source
+from disagg.units import Mib, MilliCpu
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemInstanceType:
+    """One x86 instance type without accelerators [per node]."""
+
+    name: str
+    vcpus: int
+    memory_mib: Mib
+    allocatable_cpu_milli: MilliCpu
+    """What kubelet leaves for pods [mCPU]."""
+    allocatable_memory_mib: Mib
+    """What kubelet leaves for pods [MiB]."""
+    max_pods: int
+    usd_per_hour: float
+    """On-demand Linux in us-east-1 [USD/h]."""
+    source: Source
+
+
+_SOURCE = Source(
+    kind=Kind.PUBLISHED,
+    reference=(
+        "aws/karpenter-provider-aws@1d927085d instance-types.md (allocatable, for AL2023) and"
+        " zz_generated.pricing_aws.go, us-east-1 (prices of 2026-07-20)"
+    ),
+    date="2026-07-20",
+)
+
+_ROWS = (
+    SystemInstanceType(
+        name="m7i.2xlarge",
+        vcpus=8,
+        memory_mib=Mib(32_768),
+        allocatable_cpu_milli=MilliCpu(7_910),
+        allocatable_memory_mib=Mib(29_317),
+        max_pods=58,
+        usd_per_hour=0.4032,
+        source=_SOURCE,
+    ),
+    SystemInstanceType(
+        name="m7i.4xlarge",
+        vcpus=16,
+        memory_mib=Mib(65_536),
+        allocatable_cpu_milli=MilliCpu(15_890),
+        allocatable_memory_mib=Mib(57_691),
+        max_pods=234,
+        usd_per_hour=0.8064,
+        source=_SOURCE,
+    ),
+)
+
+SYSTEM_INSTANCE_TYPES: dict[str, SystemInstanceType] = {row.name: row for row in _ROWS}
+"""Instance types the system node group may use."""
+DEFAULT_SYSTEM_INSTANCE_TYPE = "m7i.2xlarge"

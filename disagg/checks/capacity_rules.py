@@ -1,0 +1,235 @@
+"""Rules about GPU nodes: their types, their groups, and whether every pod has a place."""
+
+from collections.abc import Iterator
+
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.regions import REGIONS
+from disagg.checks.network_rules import suggest
+from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Aws, Capacity, Serving
+from disagg.errors import Severity
+from disagg.planner.fit import Shortage, full_layout, idle, placement, shortages
+from disagg.planner.layout import groups
+
+
+def _placeable(serving: Serving, capacity: Capacity) -> bool:
+    """Tell whether the groups the placement needs are there, each of a known type."""
+    named = groups(capacity)
+    wanted = {"shared"} if serving.placement == "colocate" else {"prefill", "decode"}
+    return wanted <= named.keys() and all(group.instance_type in INSTANCE_TYPES for group in named.values())
+
+
+@rule("DISAGG-CAP-001")
+def instance_types_are_known(capacity: Capacity) -> Iterator[Finding]:
+    """Every GPU group names an instance type of the catalogue.
+
+    The catalogue holds what the hardware law needs of a type: GPUs, memory, network cards and how EFA sits on them.
+    """
+    for name, group in groups(capacity).items():
+        if group.instance_type not in INSTANCE_TYPES:
+            known = sorted(INSTANCE_TYPES)
+            yield Finding(
+                at=("capacity", name, "instance_type"),
+                got=f"unknown type {group.instance_type!r}",
+                need=", ".join(known),
+                fix=suggest(group.instance_type, known, otherwise="use p6-b200.48xlarge"),
+            )
+
+
+@rule("DISAGG-CAP-002")
+def instance_types_are_sold_in_the_region(aws: Aws, capacity: Capacity) -> Iterator[Finding]:
+    """Every GPU type is sold in the region.
+
+    Which zones of the region have it differs by account: `aws ec2 describe-instance-type-offerings` tells.
+    """
+    for name, group in groups(capacity).items():
+        instance = INSTANCE_TYPES.get(group.instance_type)
+        if instance and aws.region in REGIONS and aws.region not in instance.regions:
+            yield Finding(
+                at=("capacity", name, "instance_type"),
+                got=f"{instance.name} is not sold in {aws.region}",
+                need=", ".join(sorted(instance.regions)),
+                fix="change aws.region and the zones, or the type",
+            )
+
+
+@rule("DISAGG-CAP-004")
+def groups_match_the_placement(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """Separate nodes need the groups `prefill` and `decode`; colocation needs `shared`, and nothing else.
+
+    A node group for each role is what keeps placement from deadlocking: with anti-affinity alone, prefill applied
+    first spread over both nodes and decode never landed in 4 of 5 runs of the real scheduler.
+    """
+    wanted = ("shared",) if serving.placement == "colocate" else ("prefill", "decode")
+    named = groups(capacity)
+    for name in wanted:
+        if name not in named:
+            yield Finding(
+                at=("capacity",),
+                got=f"no capacity.{name} for placement {serving.placement}",
+                need=" and ".join(f"capacity.{one}" for one in wanted),
+                fix=f"add capacity.{name}, or change serving.placement",
+            )
+    for name in named.keys() - set(wanted):
+        fix = "remove it, or change serving.placement"
+        need = " and ".join(f"capacity.{one}" for one in wanted)
+        yield Finding(
+            at=("capacity", name), got=f"no pod uses it with placement {serving.placement}", need=f"only {need}", fix=fix
+        )
+
+
+@rule("DISAGG-CAP-005")
+def desired_nodes_are_at_most_nodes(capacity: Capacity) -> Iterator[Finding]:
+    """A group never runs more nodes than the layout is planned for."""
+    for name, group in groups(capacity).items():
+        if group.desired_nodes > group.nodes:
+            yield Finding(
+                at=("capacity", name, "desired_nodes"),
+                got=f"got {group.desired_nodes}",
+                need=f"at most {group.nodes}, the value of nodes",
+                fix=f"raise capacity.{name}.nodes, or lower desired_nodes",
+            )
+
+
+@rule("DISAGG-CAP-011")
+def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
+    """A type bought on demand has an on-demand price.
+
+    p5e is sold as Capacity Blocks only: an on-demand group of it would never start a node.
+    """
+    for name, group in groups(capacity).items():
+        instance = INSTANCE_TYPES.get(group.instance_type)
+        if instance and instance.usd_per_hour is None:
+            sold = sorted(row.name for row in INSTANCE_TYPES.values() if row.usd_per_hour is not None)
+            yield Finding(
+                at=("capacity", name, "instance_type"),
+                got=f"{instance.name} is not sold on demand",
+                need=", ".join(sold),
+                fix="use another type",
+            )
+
+
+def _short_of(resource: str, serving: Serving, capacity: Capacity, unit: str, what: str) -> Iterator[Finding]:
+    if not _placeable(serving, capacity):
+        return
+    for short in shortages(serving, capacity):
+        if short.resource == resource:
+            wanted = short.one_pod * short.replicas
+            each = f"{short.one_pod:,}{unit} each"
+            yield Finding(
+                at=("serving", short.role, "replicas"),
+                got=f"{short.replicas} pods take {wanted:,}{unit} {what} ({each})",
+                need=f"at most {short.left:,}{unit} on {short.nodes} x {_type(short, capacity)}{_beside(short)}",
+                fix=_fix(short, what),
+            )
+
+
+def _type(short: Shortage, capacity: Capacity) -> str:
+    return groups(capacity)[short.groups[0]].instance_type
+
+
+def _beside(short: Shortage) -> str:
+    return " beside the other pods" if short.left < short.one_node * short.nodes else ""
+
+
+def _fix(short: Shortage, what: str) -> str:
+    ways = []
+    if short.nodes_needed is not None:
+        ways.append(f"set capacity.{short.groups[0]}.nodes to {short.nodes_needed}")
+    if short.placed:
+        ways.append(f"set serving.{short.role}.replicas to {short.placed}")
+    if short.one_pod > short.one_node:
+        ways.append(f"ask for less {what} a pod: one node has {short.one_node:,}")
+    return ", or ".join(ways) or "use a larger instance type"
+
+
+@rule("DISAGG-CAP-003")
+def gpus_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """The nodes of a role have GPUs for all its pods.
+
+    A pod's GPUs are on one node: tensor parallelism over nodes would send every layer's activations through EFA.
+    """
+    yield from _short_of("gpus", serving, capacity, "", "GPUs")
+
+
+@rule("DISAGG-CAP-006")
+def efa_devices_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """The nodes of a role have EFA devices for all its pods.
+
+    A device is whole and belongs to one pod; each pod needs one at least, or its KV cache goes over TCP at a
+    fiftieth of the speed. Types with fewer devices than GPUs cannot give one to each single-GPU pod.
+    """
+    yield from _short_of("efa_devices", serving, capacity, "", "EFA devices")
+
+
+@rule("DISAGG-CAP-007")
+def memory_suffices(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """The nodes of a role have RAM for all its pods, `/dev/shm` included.
+
+    Counted is what kubelet leaves, less the node's daemons and the EFA driver's huge pages.
+    """
+    yield from _short_of("memory_mib", serving, capacity, " MiB", "RAM")
+
+
+@rule("DISAGG-CAP-008")
+def huge_pages_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """The huge pages of all pods on a node are within what the EFA driver allocates: 5,128 pages of 2 MiB.
+
+    The samples that ask 5,120 MiB for each pod fit two pods a node. Leave `huge_pages_mib` at 0 to do without:
+    libfabric is then told so.
+    """
+    yield from _short_of("huge_pages_mib", serving, capacity, " MiB", "huge pages")
+
+
+@rule("DISAGG-CAP-009")
+def cpu_suffices(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """The nodes of a role have CPU for all its pods, the routing sidecars of decode included."""
+    yield from _short_of("cpu_milli", serving, capacity, "m", "CPU")
+
+
+@rule("DISAGG-CAP-010")
+def pods_per_node_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """No node holds more pods than kubelet allows."""
+    yield from _short_of("pods", serving, capacity, "", "pods")
+
+
+@rule("DISAGG-CAP-012", severity=Severity.WARNING)
+def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """Every GPU that is paid for is used.
+
+    Nodes are billed whole. A role on its own node that fills half of it pays twice for each token.
+    """
+    if not _placeable(serving, capacity) or shortages(serving, capacity):
+        return
+    fuller = full_layout(serving, capacity)
+    for waste in idle(placement(serving, capacity)[0]):
+        price = "" if waste.usd_per_hour is None else f", ${waste.usd_per_hour:,.2f}/h for nothing"
+        role = "prefill" if waste.group == "shared" else waste.group
+        more = getattr(fuller, role).replicas if fuller else None
+        fix = f"set serving.{role}.replicas to {more}" if more else "use fewer nodes or a smaller type"
+        if fuller and waste.group == "shared":
+            fix += f" and serving.decode.replicas to {fuller.decode.replicas}"
+        yield Finding(
+            at=("capacity", waste.group, "nodes"),
+            got=f"{waste.gpus} idle GPUs{price}",
+            need="a use for every GPU",
+            fix=fix,
+        )
+
+
+@rule("DISAGG-CAP-013", severity=Severity.WARNING)
+def roles_are_on_different_nodes(serving: Serving) -> Iterator[Finding]:
+    """Prefill and decode run on different nodes.
+
+    On one node the KV cache has no fast path that is known to work: NVLink is not usable between pods, EFA to the
+    same node is documented as unsupported (EAGAIN under load), and shared memory transfer corrupts GPU buffers.
+    Where it fails, it fails slowly and with status 200. Sources: ai-dynamo/dynamo docs disagg-communication-guide,
+    vllm-project/vllm PR 55906, openucx/ucx issue 11978, read 2026-11-23.
+    """
+    if serving.placement == "colocate":
+        yield Finding(
+            at=("serving", "placement"),
+            got="both roles on one node: no KV path between pods of a node is known to be both fast and sound",
+            need="separate_nodes for anything but a copy of the reference layout",
+            fix="set separate_nodes with a group each, or measure transfers before you rely on them",
+        )

@@ -1,0 +1,54 @@
+"""The door: an environment file in, a checked environment out, or every problem at once."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from disagg.checks import budget_rules, capacity_rules, model_rules, network_rules
+from disagg.checks.rule import Finding, Rule, rules_of, run
+from disagg.config.environment import Environment
+from disagg.config.parse import parse
+from disagg.config.yaml_reader import Document, read
+from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
+
+ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(network_rules, capacity_rules, model_rules, budget_rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sound environment, and what is worth knowing about it."""
+
+    environment: Environment
+    warnings: list[Problem]
+
+
+def load_environment(path: Path) -> Checked:
+    """Return the environment of a file, with its warnings.
+
+    Rules of meaning run over every section that is sound, so a misspelt key in one section hides nothing in another.
+
+    Raises:
+        InvalidInputError: Every problem of the file, in the order of its lines.
+    """
+    return check(read(path))
+
+
+def check(document: Document) -> Checked:
+    """Return the environment of a document that is already read.
+
+    Raises:
+        InvalidInputError: Every problem of the document, in the order of its lines.
+    """
+    parsed = parse(document)
+    found = [_placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, parsed.sections)]
+    errors = [*parsed.problems, *(problem for problem in found if problem.severity is Severity.ERROR)]
+    warnings = in_file_order(problem for problem in found if problem.severity is Severity.WARNING)
+    if errors or parsed.environment is None:
+        raise InvalidInputError(errors)
+    return Checked(parsed.environment, warnings)
+
+
+def _placed(document: Document, one: Rule, finding: Finding) -> Problem:
+    problem = document.problem(
+        one.code, finding.at, got=finding.got, need=finding.need, fix=finding.fix
+    )
+    return replace(problem, severity=one.severity)

@@ -1,0 +1,93 @@
+"""The command line: one file for each verb, imported only when the verb is used."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from disagg.errors import DisaggError, Exit
+
+VERBS: dict[str, str] = {
+    "init": "Write a commented environment file to start from.",
+    "validate": "Check an environment file and say everything that is wrong with it.",
+    "plan": "Show nodes, GPUs, pods and $/hour before anything is made.",
+    "render": "Write the Kubernetes manifests of an environment.",
+    "synth": "Write the CloudFormation templates and the manifests, and check both.",
+    "demo": "Rehearse the whole deployment on this machine: no account, no GPU.",
+    "explain": "Tell more about the code of a problem.",
+    "schema": "Print the JSON schema of the environment file.",
+}
+"""Verb and its line in the list; the code is `disagg/cli/<verb>.py`, its app `app`."""
+
+_USAGE_EXIT_OF_TYPER = 2
+
+
+class LazyGroup(TyperGroup):
+    """Knows every verb by name and imports the one that is asked for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, line in VERBS.items():
+            self.commands.setdefault(name, TyperCommand(name=name, help=line))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the verb and put it in the place of its stub."""
+        if args and args[0] in VERBS:
+            command = typer.main.get_command(import_module(f"disagg.cli.{args[0]}").app)
+            command.name = args[0]
+            self.commands[args[0]] = command
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs in the order a newcomer uses them."""
+        del ctx
+        return list(VERBS)
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from disagg import __version__  # noqa: PLC0415
+
+        typer.echo(f"disagg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True,
+                                 help="Print the version and stop."),
+) -> None:
+    """One environment file to a secure, disaggregated LLM inference platform on AWS.
+
+    Exit codes: 0 done, 1 failed, 2 ran and found something, 64 wrong command or file, 130 interrupted.
+    """
+    del version
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; users' mistakes print no traceback."""
+    try:
+        code = app(args, standalone_mode=False, prog_name="disagg")
+    except DisaggError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except typer.TyperException as error:
+        show = getattr(error, "show", None)
+        if show:
+            show()
+        else:
+            print(f"Error: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        return Exit.USAGE if error.exit_code == _USAGE_EXIT_OF_TYPER else error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.DONE
+    return code if isinstance(code, int) else Exit.DONE

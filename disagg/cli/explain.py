@@ -1,0 +1,35 @@
+"""`disagg explain`."""
+
+from typing import Annotated
+
+import typer
+
+from disagg.checks.codes import explain as look_up
+from disagg.checks.codes import known_codes
+from disagg.cli.output import Format, FormatOption, emit
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: disagg explain DISAGG-CAP-003")
+def explain(
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Code in brackets at a problem's end.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Tell what a code means, why the rule is there and where it is known from; without CODE list all.
+
+    Exits 64 for a code that does not exist.
+    """
+    if code is None:
+        rows = {name: look_up(name)[0] for name in known_codes()}
+        if output is Format.TABLE:
+            for name, title in rows.items():
+                typer.echo(f"{name}  {title}")
+        else:
+            emit({"schema_version": 1, "codes": rows}, output)
+        return
+    title, text = look_up(code)
+    if output is Format.TABLE:
+        typer.echo(f"{code.upper()}  {title}\n\n{text}" if text else f"{code.upper()}  {title}")
+    else:
+        emit({"schema_version": 1, "code": code.upper(), "title": title, "text": text}, output)

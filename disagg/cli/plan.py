@@ -1,0 +1,145 @@
+"""`disagg plan`."""
+
+from collections import Counter
+from typing import Any
+
+import typer
+
+from disagg.checks.environment_file import load_environment
+from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, warn
+from disagg.errors import Problem
+from disagg.planner.layout import NodePlan, PodPlan, Resources
+from disagg.planner.plan import Plan, make_plan
+from disagg.units import bytes_to_gib
+
+app = typer.Typer()
+
+_PLAIN_WIDTH = 100
+"""Columns of a table that goes to a file or a pipe."""
+
+
+@app.command(epilog="Example: disagg plan environments/pilot.yaml -o json")
+def plan(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
+    """Show nodes, GPUs, EFA devices, RAM, huge pages, IP addresses and $/hour, used of available.
+
+    Also which pod lands on which node. Nothing is created and no account is asked.
+    """
+    checked = load_environment(env)
+    made = make_plan(checked.environment)
+    if output is not Format.TABLE:
+        warnings = [problem.to_json() for problem in checked.warnings]
+        emit(made.to_json() | {"warnings": warnings}, output)
+        return
+    show(made, checked.warnings)
+
+
+def show(made: Plan, warnings: list[Problem]) -> None:
+    """Print a plan for people to stdout, its warnings to stderr."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=_PLAIN_WIDTH)
+    console.print(f"{made.environment}: {made.model} in {made.region}, {made.placement.replace('_', ' ')}\n")
+    for part in (_nodes(made), _pods(made), _costs(made)):
+        console.print(part)
+        console.print()
+    for line in _notes(made):
+        console.print(line, soft_wrap=True)
+    warn(warnings)
+
+
+def _table(title: str, columns: list[str]) -> Any:
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+def _nodes(made: Plan) -> Any:
+    table = _table(
+        "Nodes: used of available", ["node", "GPUs", "EFA", "CPU", "RAM GiB", "huge pages MiB", "pods on it"]
+    )
+    for node in made.nodes:
+        table.add_row(node.name, *_of(node.used, node.available), _on(node))
+    used = sum((node.used for node in made.nodes), Resources())
+    available = sum((node.available for node in made.nodes), Resources())
+    table.add_section()
+    table.add_row("all", *_of(used, available), f"{used.pods}")
+    return table
+
+
+def _of(used: Resources, available: Resources) -> tuple[str, ...]:
+    return (
+        f"{used.gpus} / {available.gpus}",
+        f"{used.efa_devices} / {available.efa_devices}",
+        f"{used.cpu_milli // 1000} / {available.cpu_milli // 1000}",
+        f"{used.memory_mib // 1024:,} / {available.memory_mib // 1024:,}",
+        f"{used.huge_pages_mib:,} / {available.huge_pages_mib:,}",
+    )
+
+
+def _on(node: NodePlan) -> str:
+    counts = Counter((one.role, one.tensor_parallel) for one in node.pods)
+    return ", ".join(f"{count} {role} tp{tp}" for (role, tp), count in counts.items()) or "none"
+
+
+def _pods(made: Plan) -> Any:
+    columns = ["pod", "count", "GPUs", "EFA", "CPU", "RAM GiB", "shm GiB", "KV GiB / GPU", "longest requests"]
+    table = _table("One pod of each role", columns)
+    memory = dict(made.memory)
+    for one, count in made.pods:
+        table.add_row(*_pod(one, count), f"{bytes_to_gib(memory[one.role].kv_cache):.0f}",
+                      f"{memory[one.role].longest_requests:.0f}")
+    return table
+
+
+def _pod(one: PodPlan, count: int) -> tuple[str, ...]:
+    return (
+        f"{one.role} tp{one.tensor_parallel}",
+        f"{count}",
+        f"{one.requests.gpus}",
+        f"{one.requests.efa_devices}",
+        f"{one.requests.cpu_milli / 1000:g}",
+        f"{one.requests.memory_mib / 1024:g}",
+        f"{one.shm_mib / 1024:g}",
+    )
+
+
+def _costs(made: Plan) -> Any:
+    table = _table("Cost by the hour, without data transfer and storage", ["item", "count", "$/h each", "$/h", "figure"])
+    for line in made.costs:
+        each = "not sold" if line.usd_per_hour_each is None else f"{line.usd_per_hour_each:,.4f}"
+        table.add_row(line.item, f"{line.count}", each, f"{line.usd_per_hour:,.2f}", f"{line.kind}, {line.date}")
+    table.add_section()
+    table.add_row("all nodes running", "", "", f"{made.usd_per_hour:,.2f}", "derived")
+    table.add_row("GPU groups empty", "", "", f"{made.usd_per_hour_without_gpus:,.2f}", "derived")
+    return table
+
+
+def _notes(made: Plan) -> list[str]:
+    fabric = made.subnets.fabric
+    notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
+    if made.region != "us-east-1":
+        notes.append(f"Prices are those of us-east-1; for {made.region} they are assumed to be equal.")
+    for group in made.groups:
+        cards = len(group.interfaces)
+        notes.append(
+            f"Group {group.name}: {group.nodes} x {group.instance_type} in {group.zone_id},"
+            f" {cards} interfaces a node ({cards - 1} EFA), {group.desired_nodes} running after the first deploy."
+        )
+    notes.append(
+        f"Fabric subnet {fabric.cidr}: GPU nodes take {made.fabric_addresses_used:,} of"
+        f" {fabric.usable_addresses:,} addresses."
+    )
+    if not made.idle:
+        notes.append("No GPU is idle.")
+    for waste in made.idle:
+        price = "price unknown" if waste.usd_per_hour is None else f"${waste.usd_per_hour:,.2f}/h"
+        notes.append(f"Idle: {waste.gpus} GPUs of group {waste.group}, {price}.")
+    if made.suggestion:
+        notes.append(f"To use them: {made.suggestion}.")
+    return notes

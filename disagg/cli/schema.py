@@ -1,0 +1,13 @@
+"""`disagg schema`."""
+
+import typer
+
+from disagg.config.json_schema import generate
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: disagg schema > schemas/environment.schema.json")
+def schema() -> None:
+    """Print the JSON schema of the environment file: editors complete and check with it."""
+    typer.echo(generate(), nl=False)

@@ -1,0 +1,227 @@
+"""The environment file as frozen dataclasses: one definition gives the parser, the JSON schema and the types.
+
+Every field that a user can leave out has a default that works; the docstring below a field is its help text in
+editors (`schemas/environment.schema.json`) and says what the default does.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from disagg.catalog.images import DEFAULT_IMAGE_PROFILE
+from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
+
+_STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+ACCOUNT = r"^\d{12}$"
+NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+PATTERNS = {
+    ACCOUNT: "twelve digits",
+    NAME: "1 to 30 of a-z, 0-9 and -, a letter first and no - last",
+}
+"""Patterns of text keys, in words."""
+
+Count = Annotated[int, Field(ge=1, le=10_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
+TensorParallel = Literal[1, 2, 4, 8]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Aws:
+    """The account and region everything is created in."""
+
+    account: Annotated[str, Field(pattern=ACCOUNT, examples=["123456789012"])]
+    """Twelve digits, quoted: YAML would drop a leading zero."""
+    region: Annotated[str, Field(examples=["us-west-2"])]
+    """Region that offers the instance types named under `capacity`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Network:
+    """The VPC. Zones are named by id (`usw2-az2`), which means the same place in every account."""
+
+    cidr: Annotated[str, Field(examples=["10.42.0.0/16"])] = "10.42.0.0/16"
+    """IPv4 range of the VPC, /16 to /22. The first half is the fabric subnet."""
+    availability_zone_ids: Annotated[tuple[str, ...], Field(min_length=2, max_length=6)]
+    """Two to six zones; the EKS control plane needs two."""
+    fabric_zone_id: str
+    """The zone of every GPU node: EFA traffic does not leave a zone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Cluster:
+    """The Kubernetes control plane and the small nodes that carry what is not a model server."""
+
+    platform: Literal["eks"] = "eks"
+    """Who runs Kubernetes."""
+    kubernetes_version: str = DEFAULT_KUBERNETES_VERSION
+    """Minor version, quoted."""
+    endpoint: Literal["private"] = "private"
+    """The API server answers inside the VPC only."""
+    service_cidr: str = "172.20.0.0/16"
+    """IPv4 range of Kubernetes services; must not overlap the VPC. Cannot change later."""
+    administrators: Annotated[tuple[str, ...], Field(min_length=1)]
+    """IAM role ARNs that get cluster-admin; without one nobody can enter."""
+    system_instance_type: str = "m7i.2xlarge"
+    """Type of the nodes for the router, DNS and controllers."""
+    system_nodes: Annotated[int, Field(ge=2, le=20)] = 2
+    """Number of those nodes; two at least, in different zones."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class OnDemand:
+    """Capacity bought by the hour when it is needed, if the zone has it."""
+
+    kind: Literal["on_demand"] = "on_demand"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class GpuGroup:
+    """One EKS node group of GPU nodes in the fabric zone."""
+
+    instance_type: Annotated[str, Field(examples=["p6-b200.48xlarge"])]
+    nodes: Count
+    """Nodes the layout is planned for: the largest size of the group."""
+    desired_nodes: CountOrNone = 0
+    """Nodes to run now. 0 creates the group empty, so that creation costs nothing and cannot fail for capacity."""
+    source: OnDemand = Field(default_factory=OnDemand)
+    """How the capacity is bought."""
+    root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
+    """Encrypted root volume [GiB]; images and logs live there, models on the local NVMe."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Capacity:
+    """GPU node groups: `prefill` and `decode` for separate nodes, `shared` for colocation."""
+
+    prefill: GpuGroup | None = None
+    decode: GpuGroup | None = None
+    shared: GpuGroup | None = None
+    placement_group: Literal["auto", "cluster", "none"] = "auto"
+    """`auto` makes a cluster placement group when on-demand groups hold two nodes or more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Pool:
+    """Model server pods of one role, all alike."""
+
+    replicas: Count
+    tensor_parallel: TensorParallel
+    """GPUs of one pod."""
+    cpu: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """CPU cores of one pod. Default: 8 for each GPU."""
+    memory_gib: Annotated[int, Field(ge=1, le=16_384)] | None = None
+    """RAM of one pod [GiB], `/dev/shm` included. Default: 64 for each GPU, and `shm_gib` on top."""
+    shm_gib: Annotated[int, Field(ge=1, le=4_096)] = 16
+    """Size of `/dev/shm` [GiB]; it counts against the pod's memory."""
+    huge_pages_mib: Annotated[int, Field(ge=0, le=1_048_576, multiple_of=2)] = 0
+    """2 MiB huge pages of one pod [MiB]. 0 tells libfabric to do without; the driver keeps 10,256 MiB a node."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class BaselinePool:
+    """Plain vLLM for the comparison: rendered, and not started unless `replicas` says so."""
+
+    replicas: CountOrNone = 0
+    tensor_parallel: TensorParallel = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Router:
+    """The endpoint picker (EPP) in front of both pools."""
+
+    policy: Literal["load_aware", "prefix_aware"] = "prefix_aware"
+    """`prefix_aware` sends a prompt where its prefix is cached; `load_aware` looks at queues only."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class KvTransfer:
+    """How the KV cache travels from prefill to decode (NIXL over EFA)."""
+
+    failure_policy: Literal["fail", "recompute"] = "fail"
+    """`fail` answers 500 when a transfer is lost; `recompute` hides it by prefilling again on decode."""
+    lease_seconds: Annotated[int, Field(ge=10, le=3_600)] = 30
+    """How long prefill keeps a finished KV cache for decode to fetch [s]."""
+    block_size: Literal[16, 32, 64, 128] = 128
+    """Tokens of one KV block, equal on both roles; larger blocks need fewer transfers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Serving:
+    """What runs on the GPU nodes."""
+
+    model: Annotated[str, Field(examples=["openai/gpt-oss-120b"])]
+    image_profile: str = DEFAULT_IMAGE_PROFILE
+    """One tested set of vLLM, NIXL, router and sidecar; parts are never mixed."""
+    max_context_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Longest prompt and answer together. Default: what the model allows."""
+    prefill: Pool
+    decode: Pool
+    baseline: BaselinePool = Field(default_factory=BaselinePool)
+    placement: Literal["separate_nodes", "colocate"] = "separate_nodes"
+    """`separate_nodes`: a node group for each role. `colocate`: both roles on the nodes of `capacity.shared`."""
+    router: Router = Field(default_factory=Router)
+    kv_transfer: KvTransfer = Field(default_factory=KvTransfer)
+    pod_privilege: Literal["ipc_lock", "privileged"] = "ipc_lock"
+    """What pods may do to register GPU memory for RDMA; `privileged` is the fallback where IPC_LOCK is refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Workload:
+    """The traffic the layout is planned for."""
+
+    input_tokens: Annotated[int, Field(ge=1)]
+    output_tokens: Annotated[int, Field(ge=1)]
+    concurrency: Count
+    """Requests in flight at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Slo:
+    """Latency promised to clients."""
+
+    ttft_p95_ms: Annotated[int, Field(ge=1)]
+    """Time to first token, 95th percentile [ms]."""
+    tpot_p95_ms: Annotated[int, Field(ge=1)]
+    """Time for each further token, 95th percentile [ms]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Budget:
+    """Money that may be spent."""
+
+    usd_per_month: Annotated[int, Field(ge=1)]
+    """[USD/month]; `plan` warns when running all nodes day and night costs more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Environment:
+    """One environment: the whole file."""
+
+    apiVersion: Literal["disagg/v1"]  # noqa: N815  Why: the key of the file, as Kubernetes users expect it.
+    name: Annotated[str, Field(pattern=NAME, examples=["pilot"])]
+    """Names stacks (`Disagg-Pilot-Network`), the cluster and namespaces: 1 to 30 of a-z, 0-9 and -."""
+    aws: Aws
+    network: Network
+    cluster: Cluster
+    capacity: Capacity
+    serving: Serving
+    workload: Workload
+    slo: Slo | None = None
+    budget: Budget | None = None
+
+    @property
+    def cluster_name(self) -> str:
+        """Name of the EKS cluster."""
+        return f"disagg-{self.name}"
+
+    @property
+    def serving_namespace(self) -> str:
+        """Namespace of the model servers."""
+        return f"{self.name}-serving"
+
+    @property
+    def router_namespace(self) -> str:
+        """Namespace of the router."""
+        return f"{self.name}-router"

@@ -1,0 +1,204 @@
+"""A document to typed sections: every section is parsed on its own, so one mistake hides no other."""
+
+import json
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from disagg.config.environment import PATTERNS, Environment
+from disagg.config.yaml_reader import Document, Loc
+from disagg.errors import Problem
+
+_YAML_1_1_BOOLEANS = {"on", "off", "yes", "no", "y", "n"}
+_UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+_MISSING = {"missing", "missing_argument"}
+
+
+@dataclass(slots=True)
+class Parsed:
+    """The sections that are sound, and what is wrong with the rest."""
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def environment(self) -> Environment | None:
+        """The whole environment, or None while any section is wrong or missing."""
+        return None if self.problems else Environment(**self.sections)
+
+
+@cache
+def _hints(model: type) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
+
+
+@cache
+def _adapter(section: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_hints(Environment)[section])
+
+
+def parse(document: Document) -> Parsed:
+    """Return the typed sections of a document; problems carry line, path and what to do."""
+    parsed = Parsed(problems=list(document.problems))
+    if document.data is None:
+        return parsed
+    if not isinstance(document.data, dict):
+        got = f"got {_shown(document.data)}"
+        need = "keys such as `name:` and `aws:`"
+        parsed.problems.append(document.problem("DISAGG-TYPE-001", (), got=got, need=need, fix="see: disagg init"))
+        return parsed
+    known = {f.name: f for f in fields(Environment)}
+    for key in document.data.keys() - known.keys():
+        parsed.problems.append(_unknown(document, (key,), sorted(known)))
+    for name, spec in known.items():
+        if name in document.data:
+            _section(document, name, parsed)
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            parsed.problems.append(_missing(document, (name,)))
+        else:
+            parsed.sections[name] = spec.default
+    return parsed
+
+
+def _section(document: Document, name: str, parsed: Parsed) -> None:
+    data = document.data[name]
+    try:
+        parsed.sections[name] = _validate(name, data)
+        return
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    problems = [_problem(document, name, detail) for detail in details]
+    parsed.problems += [problem for problem in problems if not _is_the_same_slip(problem, problems)]
+    if all(detail["type"] in _UNKNOWN for detail in details):
+        # Why: a key nobody reads changes nothing else, so the rules can still judge the rest of the section.
+        pruned = json.loads(json.dumps(data))
+        for detail in details:
+            _drop(pruned, detail["loc"])
+        parsed.sections[name] = _validate(name, pruned)
+
+
+def _is_the_same_slip(problem: Problem, others: list[Problem]) -> bool:
+    """Tell whether a key is only missing because another problem says it is misspelt."""
+    parent, _, name = problem.path.rpartition(".")
+    return problem.code == "DISAGG-KEY-002" and any(
+        other.code == "DISAGG-KEY-001"
+        and other.path.rpartition(".")[0] == parent
+        and other.fix == f"did you mean {name!r}?"
+        for other in others
+    )
+
+
+def _validate(name: str, data: Any) -> Any:
+    # Why JSON: strict mode takes a list for a tuple and a mapping for a dataclass only from JSON.
+    return _adapter(name).validate_json(json.dumps(data))
+
+
+def _drop(data: Any, loc: Loc) -> None:
+    *parents, last = loc
+    for part in parents:
+        data = data[part]
+    del data[last]
+
+
+def _problem(document: Document, section: str, detail: Any) -> Problem:
+    loc: Loc = (section, *_known(document, (section,), detail["loc"]))
+    if detail["type"] in _UNKNOWN:
+        return _unknown(document, (section, *detail["loc"]), _siblings((section, *detail["loc"][:-1])))
+    if detail["type"] in _MISSING:
+        return _missing(document, (section, *detail["loc"]))
+    got, need = f"got {_shown(detail['input'])}", _need(detail)
+    fix = "correct the value"
+    if detail["type"].startswith("bool") and str(detail["input"]).lower() in _YAML_1_1_BOOLEANS:
+        fix = "write true or false"
+    elif detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        fix = "put it in quotes"
+    elif detail["type"] == "int_type" and str(detail["input"]).isdigit():
+        fix = "remove the quotes"
+    elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        near = get_close_matches(detail["input"], _choices(detail), n=1)
+        fix = f"did you mean {near[0]!r}?" if near else fix
+    return document.problem("DISAGG-TYPE-001", loc, got=got, need=need, fix=fix)
+
+
+def _known(document: Document, base: Loc, loc: Loc) -> Loc:
+    """Drop the parts of a pydantic location that are not keys of the file (union members)."""
+    kept: Loc = ()
+    for part in loc:
+        if (*base, *kept, part) in document.values:
+            kept = (*kept, part)
+    return kept
+
+
+def _unknown(document: Document, loc: Loc, siblings: list[str]) -> Problem:
+    wanted = str(loc[-1]).lower().replace("-", "_")
+    by_lower = {name.lower(): name for name in siblings}
+    near = get_close_matches(wanted, by_lower, n=1)
+    fix = f"did you mean {by_lower[near[0]]!r}?" if near else "remove it"
+    need = f"one of {', '.join(siblings)}" if siblings else "no keys here"
+    return document.problem("DISAGG-KEY-001", loc, got="unknown key", need=need, fix=fix, key=True)
+
+
+def _missing(document: Document, loc: Loc) -> Problem:
+    spec = _field(loc)
+    need = f"`{loc[-1]}:`"
+    examples = getattr(spec, "examples", None)
+    fix = f"add it, for instance {loc[-1]}: {json.dumps(examples[0])}" if examples else f"add {loc[-1]}:"
+    return document.problem("DISAGG-KEY-002", loc, got="the key is missing", need=need, fix=fix, key=True)
+
+
+def _models(annotation: Any) -> list[type]:
+    """Return the dataclasses inside an annotation such as `Annotated[Pool | None, ...]`."""
+    if isinstance(annotation, type) and hasattr(annotation, "__pydantic_fields__"):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _at(loc: Loc) -> list[type]:
+    models: list[type] = [Environment]
+    for part in loc:
+        if isinstance(part, str):
+            hints = [_hints(model)[part] for model in models if part in _hints(model)]
+            models = [model for hint in hints for model in _models(hint)]
+    return models
+
+
+def _siblings(loc: Loc) -> list[str]:
+    return sorted({f.name for model in _at(loc) for f in fields(model)})
+
+
+def _field(loc: Loc) -> Any:
+    found = [getattr(model, "__pydantic_fields__").get(loc[-1]) for model in _at(loc[:-1])]
+    return found[0] if found else None
+
+
+def _choices(detail: Any) -> list[str]:
+    return [part.strip(" '") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+
+
+def _need(detail: Any) -> str:
+    context = detail.get("ctx", {})
+    needs = {
+        "literal_error": lambda: f"{context['expected']}",
+        "greater_than_equal": lambda: f"{context['ge']} or more",
+        "less_than_equal": lambda: f"{context['le']} or less",
+        "multiple_of": lambda: f"a multiple of {context['multiple_of']}",
+        "string_pattern_mismatch": lambda: PATTERNS[context["pattern"]],
+        "too_short": lambda: f"at least {context['min_length']} entries",
+        "too_long": lambda: f"at most {context['max_length']} entries",
+        "int_type": lambda: "a whole number",
+        "int_from_float": lambda: "a whole number",
+        "string_type": lambda: "text",
+        "bool_type": lambda: "true or false",
+        "tuple_type": lambda: "a list",
+        "dataclass_type": lambda: "a mapping of keys",
+        "dataclass_exact_type": lambda: "a mapping of keys",
+    }
+    return needs.get(detail["type"], lambda: str(detail["msg"]).lower())()
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004

@@ -1,0 +1,238 @@
+"""YAML 1.2 text as plain data, with the line and column of every key and value.
+
+ruamel.yaml composes the node graph; the walk below builds plain values, so it also owns duplicate keys, the
+budget against alias bombs, depth, tags and non-finite numbers.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from disagg.errors import Problem
+
+MAX_FILE_BYTES = 1024 * 1024
+MAX_VALUES = 20_000
+MAX_DEPTH = 40
+
+Loc = tuple[str | int, ...]
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {_TAG + t for t in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
+
+
+@dataclass(slots=True)
+class Document:
+    """One parsed file: data, positions, and the problems of its form."""
+
+    file: str
+    data: Any = None
+    keys: dict[Loc, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Loc, tuple[int, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def position(self, loc: Loc, *, key: bool = False) -> tuple[int, int]:
+        """Return line and column [1-based] of `loc`, or of its longest ancestor in the file."""
+        known: Loc = ()
+        for part in loc:
+            if (*known, part) not in self.values:
+                break
+            known = (*known, part)
+        table = self.keys if key and known in self.keys else self.values
+        return table.get(known, (1, 1))
+
+    def problem(self, code: str, loc: Loc, *, got: str, need: str, fix: str, key: bool = False) -> Problem:
+        """Return a problem placed at `loc`."""
+        line, column = self.position(loc, key=key)
+        return Problem(
+            code=code, file=self.file, line=line, column=column, path=dotted(loc), got=got, need=need, fix=fix
+        )
+
+
+class _RefusedError(Exception):
+    """The node graph cannot become plain data."""
+
+    def __init__(self, node: Node, got: str, need: str, fix: str) -> None:
+        self.mark, self.got, self.need, self.fix = node.start_mark, got, need, fix
+        super().__init__(got)
+
+
+def dotted(loc: Loc) -> str:
+    """Return `("a", 0, "b")` as `a[0].b`.
+
+    Example:
+        >>> dotted(("network", "availability_zone_ids", 1))
+        'network.availability_zone_ids[1]'
+    """
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+
+
+def read(path: Path) -> Document:
+    """Return the parsed file; what is wrong with its form is in `problems`, and nothing is raised."""
+    document = Document(file=path.as_posix())
+    text = _text(path, document)
+    if text is not None:
+        _compose(text, document)
+    return document
+
+
+def read_text(text: str, file: str) -> Document:
+    """Return the parsed text, as if it stood in `file`."""
+    document = Document(file=file)
+    _compose(text, document)
+    return document
+
+
+def _text(path: Path, document: Document) -> str | None:
+    def refuse(code: str, got: str, need: str, fix: str) -> None:
+        document.problems.append(Problem(code=code, file=document.file, path="", got=got, need=need, fix=fix))
+
+    if path.is_dir():
+        refuse("DISAGG-FILE-002", "got a directory", "one file", "name a file in it")
+        return None
+    if not path.exists():
+        refuse("DISAGG-FILE-001", "no such file", "an environment file", "check the path, or write one: disagg init")
+        return None
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        refuse("DISAGG-FILE-003", f"cannot be read: {error.strerror}", "a readable file", "check its permissions")
+        return None
+    if len(raw) > MAX_FILE_BYTES:
+        size = f"{len(raw):,} bytes"
+        refuse("DISAGG-FILE-004", f"got {size}", f"at most {MAX_FILE_BYTES:,}", "is it an environment file?")
+        return None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        document.problems.append(
+            Problem(
+                code="DISAGG-FILE-005",
+                file=document.file,
+                line=line,
+                column=1,
+                path="",
+                got=f"byte 0x{raw[error.start]:02x} is not UTF-8",
+                need="UTF-8 text",
+                fix="save the file as UTF-8",
+            )
+        )
+        return None
+
+
+def _compose(text: str, document: Document) -> None:
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+        if node is None:
+            document.problems.append(
+                document.problem("DISAGG-YAML-003", (), got="the file is empty", need="an environment", fix="disagg init")
+            )
+            return
+        document.data = _walk(document, node, ())
+    except _RefusedError as refused:
+        _refuse(document, "DISAGG-YAML-004", refused.mark, refused.got, refused.need, refused.fix)
+    except RecursionError:
+        _refuse(document, "DISAGG-YAML-004", None, "nested too deep", f"at most {MAX_DEPTH} levels", "flatten it")
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        if "single document" in str(error.context):
+            got, need, fix = "a second document starts here", "one document", "put each environment in its own file"
+            _refuse(document, "DISAGG-YAML-002", mark, got, need, fix)
+        else:
+            fix = "use spaces, not tabs" if "\\t" in str(error.problem) else "correct the YAML here"
+            got = " ".join(str(error.problem or error.context).split())
+            _refuse(document, "DISAGG-YAML-001", mark, got, "YAML 1.2", fix)
+    except (YAMLError, ValueError) as error:
+        got = " ".join(str(error).split())[:200]
+        _refuse(document, "DISAGG-YAML-001", None, got, "YAML 1.2", "correct the YAML")
+
+
+def _refuse(document: Document, code: str, mark: Any, got: str, need: str, fix: str) -> None:
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    document.data = None
+    document.problems.append(
+        Problem(code=code, file=document.file, line=line, column=column, path="", got=got, need=need, fix=fix)
+    )
+
+
+def _walk(document: Document, node: Node, loc: Loc) -> Any:
+    document.count += 1
+    if document.count > MAX_VALUES:
+        got = f"more than {MAX_VALUES:,} values, aliases expanded"
+        raise _RefusedError(node, got, "an environment file", "remove the nested aliases")
+    if len(loc) > MAX_DEPTH:
+        raise _RefusedError(node, "nested too deep", f"at most {MAX_DEPTH} levels", "flatten it")
+    if str(node.tag) not in _TAGS:
+        raise _RefusedError(node, f"tag {node.tag}", "plain values", "remove the tag")
+    document.values[loc] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if isinstance(node, SequenceNode):
+        return [_walk(document, item, (*loc, index)) for index, item in enumerate(node.value)]
+    return _mapping(document, node, loc)
+
+
+def _mapping(document: Document, node: Node, loc: Loc) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    merged: list[tuple[Node, Node]] = []
+    for key, value in node.value:
+        if str(key.tag) == _TAG + "merge":
+            merged += _merge_pairs(value)
+            continue
+        if not isinstance(key, ScalarNode):
+            raise _RefusedError(key, "a key that is not text", "a plain key", "write `name: value`")
+        here = (key.start_mark.line + 1, key.start_mark.column + 1)
+        if key.value in out:
+            first = document.keys[(*loc, key.value)][0]
+            document.problems.append(
+                Problem(
+                    code="DISAGG-YAML-005",
+                    file=document.file,
+                    line=here[0],
+                    column=here[1],
+                    path=dotted((*loc, key.value)),
+                    got=f"duplicate key, first used at line {first}",
+                    need="each key once",
+                    fix="remove one of them",
+                )
+            )
+            continue
+        document.keys[(*loc, key.value)] = here
+        out[key.value] = _walk(document, value, (*loc, key.value))
+    for key, value in merged:
+        if key.value not in out:
+            document.keys[(*loc, key.value)] = (key.start_mark.line + 1, key.start_mark.column + 1)
+            out[key.value] = _walk(document, value, (*loc, key.value))
+    return out
+
+
+def _merge_pairs(value: Node) -> list[tuple[Node, Node]]:
+    sources = value.value if isinstance(value, SequenceNode) else [value]
+    pairs: list[tuple[Node, Node]] = []
+    for source in sources:
+        if not isinstance(source, MappingNode):
+            raise _RefusedError(source, "`<<` merges something that is not a mapping", "a mapping", "merge an anchor")
+        pairs += source.value
+    return pairs
+
+
+def _scalar(node: ScalarNode) -> Any:
+    tag, text = str(node.tag).removeprefix(_TAG), node.value
+    if tag == "null":
+        return None
+    if tag == "bool":
+        return text.lower() == "true"
+    if tag == "int":
+        return int(text.replace("_", ""), 0 if text.lower()[:2] in {"0x", "0o"} else 10)
+    if tag == "float":
+        number = float(text.lower().replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+        if not math.isfinite(number):
+            raise _RefusedError(node, f"{text} is not a finite number", "a finite number", "write a number")
+        return number
+    return text

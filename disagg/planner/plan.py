@@ -1,0 +1,146 @@
+"""The plan of an environment: what would be created, what it uses, what it costs."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.models import MODELS
+from disagg.config.environment import Environment
+from disagg.planner.cost import CostLine, cost_lines, usd_per_hour, usd_per_month
+from disagg.planner.fabric import Interface, network_interfaces
+from disagg.planner.fit import Idle, full_layout, idle, placement
+from disagg.planner.layout import NodePlan, PodPlan, groups, pod
+from disagg.planner.memory import GpuMemory, gpu_memory
+from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
+
+PLAN_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupPlan:
+    """One GPU node group."""
+
+    name: str
+    instance_type: str
+    nodes: int
+    desired_nodes: int
+    zone_id: str
+    interfaces: tuple[Interface, ...]
+    addresses: int
+    """IPv4 addresses its nodes take from the fabric subnet [count]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything `disagg plan` shows; a pure function of the environment."""
+
+    environment: str
+    region: str
+    model: str
+    placement: str
+    groups: tuple[GroupPlan, ...]
+    nodes: tuple[NodePlan, ...]
+    pods: tuple[tuple[PodPlan, int], ...]
+    """One pod of each role, and how many of it run."""
+    memory: tuple[tuple[str, GpuMemory], ...]
+    """Role and how one of its GPUs divides its memory."""
+    subnets: SubnetLayout
+    fabric_addresses_used: int
+    costs: tuple[CostLine, ...]
+    idle: tuple[Idle, ...]
+    suggestion: str
+    """The layout that would use the idle GPUs; empty when none are idle or none would."""
+
+    @property
+    def usd_per_hour(self) -> float:
+        """Cost with every node running [USD/h]."""
+        return usd_per_hour(self.costs)
+
+    @property
+    def usd_per_hour_without_gpus(self) -> float:
+        """Cost while the GPU groups are empty [USD/h]."""
+        return usd_per_hour(self.costs, gpu_nodes=False)
+
+    @property
+    def usd_per_month(self) -> float:
+        """Cost of running day and night [USD/month]."""
+        return usd_per_month(self.costs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data, totals included."""
+        totals = {
+            "usd_per_hour": round(self.usd_per_hour, 4),
+            "usd_per_hour_without_gpu_nodes": round(self.usd_per_hour_without_gpus, 4),
+            "usd_per_month": round(self.usd_per_month, 2),
+        }
+        data = asdict(self)
+        data["pods"] = [{"count": count, **asdict(one)} for one, count in self.pods]
+        data["memory"] = {role: asdict(memory) for role, memory in self.memory}
+        for node, shown in zip(self.nodes, data["nodes"], strict=True):
+            shown["used"] = asdict(node.used)
+            shown["pods"] = dict(Counter(one.role for one in node.pods))
+        return {"schema_version": PLAN_SCHEMA_VERSION, **data, "totals": totals}
+
+
+def make_plan(environment: Environment) -> Plan:
+    """Return the plan of a checked environment: every pod has a node.
+
+    Raises:
+        KeyError: The environment was not checked (unknown model or instance type).
+    """
+    serving, capacity = environment.serving, environment.capacity
+    filled, _ = placement(serving, capacity)
+    counted = Counter(one.role for node in filled for one in node.pods)
+    roles = [role for role in ("prefill", "decode", "baseline") if counted[role]]
+    group_plans = tuple(_group(name, environment) for name in groups(capacity))
+    return Plan(
+        environment=environment.name,
+        region=environment.aws.region,
+        model=serving.model,
+        placement=serving.placement,
+        groups=group_plans,
+        nodes=filled,
+        pods=tuple((pod(role, serving, capacity), counted[role]) for role in roles),
+        memory=tuple((role, _memory(role, environment)) for role in roles),
+        subnets=subnet_layout(environment.network),
+        fabric_addresses_used=sum(group.addresses for group in group_plans),
+        costs=cost_lines(environment),
+        idle=idle(filled),
+        suggestion=_suggestion(environment) if idle(filled) else "",
+    )
+
+
+def _group(name: str, environment: Environment) -> GroupPlan:
+    group = groups(environment.capacity)[name]
+    return GroupPlan(
+        name=name,
+        instance_type=group.instance_type,
+        nodes=group.nodes,
+        desired_nodes=group.desired_nodes,
+        zone_id=environment.network.fabric_zone_id,
+        interfaces=network_interfaces(INSTANCE_TYPES[group.instance_type]),
+        addresses=group.nodes * ADDRESSES_PER_GPU_NODE,
+    )
+
+
+def _memory(role: str, environment: Environment) -> GpuMemory:
+    serving, capacity = environment.serving, environment.capacity
+    one = pod(role, serving, capacity)
+    model = MODELS[serving.model]
+    instance = INSTANCE_TYPES[groups(capacity)[one.groups[0]].instance_type]
+    context = serving.max_context_tokens or model.max_context_tokens
+    return gpu_memory(model, instance, one.tensor_parallel, context)
+
+
+def _suggestion(environment: Environment) -> str:
+    serving = environment.serving
+    fuller = full_layout(serving, environment.capacity)
+    if fuller is None:
+        return "no larger layout fits these nodes"
+    changes = [
+        f"serving.{role}.replicas: {getattr(fuller, role).replicas}"
+        for role in ("prefill", "decode")
+        if getattr(fuller, role).replicas != getattr(serving, role).replicas
+    ]
+    return " and ".join(changes)

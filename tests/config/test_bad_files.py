@@ -1,0 +1,79 @@
+"""Every wrong environment file under `bad/` gets exactly the report beside it, exit 64 and nothing written."""
+
+from pathlib import Path
+
+import pytest
+
+from disagg.cli import main
+
+BAD = Path(__file__).parent / "bad"
+FILES = sorted(BAD.glob("*.yaml"))
+
+
+def report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main(["validate", *arguments])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return code, captured.err
+
+
+def test_there_are_at_least_forty_wrong_files_each_with_its_report() -> None:
+    assert len(FILES) >= 40
+    assert {file.stem for file in FILES} == {file.stem for file in BAD.glob("*.txt")}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_wrong_file_gets_the_report_beside_it(
+    file: Path, update_golden: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(BAD)
+    code, said = report(capsys, file.name)
+    expected = file.with_suffix(".txt")
+    if update_golden:
+        expected.write_text(said, encoding="utf-8")
+    assert code == 64
+    assert said == expected.read_text("utf-8")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_problem_says_file_line_need_remedy_and_code(file: Path) -> None:
+    lines = file.with_suffix(".txt").read_text("utf-8").splitlines()[:-1]
+    assert lines
+    for place, remedy in zip(lines[::2], lines[1::2], strict=True):
+        head = place.split(" ", 1)[0].rstrip(":")
+        name, line = head.split(":")
+        assert name == file.name
+        assert 1 <= int(line) <= max(1, file.read_bytes().count(b"\n") + 1)
+        assert "; need " in place
+        assert remedy.startswith("  -> ")
+        assert remedy.endswith("]")
+        assert "[DISAGG-" in remedy
+
+
+def test_a_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = report(capsys, str(tmp_path))
+    assert code == 64
+    assert "got a directory; need one file" in said
+    assert "DISAGG-FILE-002" in said
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = report(capsys, str(tmp_path / "nothing.yaml"))
+    assert code == 64
+    assert "DISAGG-FILE-001" in said
+
+
+def test_a_file_over_one_mebibyte_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    large = tmp_path / "large.yaml"
+    large.write_text("# " + "x" * 1024 * 1024, encoding="utf-8")
+    code, said = report(capsys, str(large))
+    assert code == 64
+    assert "DISAGG-FILE-004" in said
+
+
+def test_a_file_of_just_under_one_mebibyte_is_read(tmp_path: Path, root: Path) -> None:
+    text = (root / "environments/pilot.yaml").read_text("utf-8")
+    file = tmp_path / "padded.yaml"
+    file.write_text(text + "#" + "x" * (1024 * 1024 - len(text.encode()) - 2), encoding="utf-8")
+    assert main(["validate", str(file)]) == 0
