@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,3 +25,8 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+# Why derandomized: a run is the same every time, and no example waits in a database of this machine.
+settings.register_profile("disagg", derandomize=True, deadline=None, database=None)
+settings.load_profile("disagg")

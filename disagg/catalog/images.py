@@ -32,7 +32,7 @@ class ImageProfile:
     hybrid_kv_cache_default: bool
     """Whether vLLM keeps the hybrid KV cache manager on beside a KV connector by default."""
     removed: str | None = None
-    """Why the set can no longer be pulled, and what to use instead; None while it can."""
+    """Why the set can no longer be pulled; None while it can."""
     source: Source
 
 
@@ -82,7 +82,7 @@ _PROFILES = (
         hybrid_kv_cache_default=False,
         removed=(
             "its endpoint picker image ghcr.io/llm-d/llm-d-inference-scheduler was removed upstream"
-            " and llm-d-aws is no longer built; use aws-dlc-0.26"
+            " and llm-d-aws is no longer built"
         ),
         source=Source(
             kind=Kind.PUBLISHED,

@@ -17,8 +17,6 @@ from disagg.planner.layout import (
     pods,
 )
 
-MOST_NODES_TRIED = 256
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shortage:
@@ -99,10 +97,14 @@ def _shortage(
 def _nodes_needed(one: PodPlan, serving: Serving, capacity: Capacity) -> int | None:
     """Return the smallest size of the role's first group with which all its pods fit, or None."""
     group = groups(capacity)[one.groups[0]]
-    if one.requests.exceeding(node_resources(INSTANCE_TYPES[group.instance_type])):
+    empty = node_resources(INSTANCE_TYPES[group.instance_type])
+    if one.requests.exceeding(empty):
         return None
-    most = min(MOST_NODES_TRIED, group.nodes + sum(1 for _ in pods(serving, capacity)))
-    for count in range(group.nodes + 1, most + 1):
+    every = list(pods(serving, capacity))
+    own = one.requests.times(sum(pod.role == one.role for pod in every))
+    least = max(-(-getattr(own, name) // getattr(empty, name)) for name in RESOURCE_NAMES)
+    other = group.nodes - 1 if len(one.groups) > 1 else 0
+    for count in range(max(group.nodes + 1, least - other), least + len(every) + 1):
         _, homeless = placement(serving, resized(capacity, one.groups[0], count))
         if not any(pod.role == one.role for pod in homeless):
             return count

@@ -1,0 +1,171 @@
+"""Every rule over an environment, broken and kept by two files that differ in as little as possible."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from environments import REMOVE, edited
+
+from disagg.checks.environment_file import ENVIRONMENT_RULES, check
+from disagg.config.yaml_reader import read_text
+from disagg.errors import InvalidInputError, Problem
+
+
+class Pair(NamedTuple):
+    broken: dict[str, Any]
+    kept: dict[str, Any]
+    base: str = "pilot"
+
+
+G6E = {
+    "serving.model": "openai/gpt-oss-20b",
+    "capacity.prefill.instance_type": "g6e.48xlarge",
+    "capacity.decode.instance_type": "g6e.48xlarge",
+    "serving.decode": {"replicas": 1, "tensor_parallel": 8},
+}
+PAIRS: dict[str, Pair] = {
+    "DISAGG-AWS-001": Pair({"aws.region": "us-west-7"}, {"aws.region": "us-west-2"}),
+    "DISAGG-AWS-002": Pair(
+        {"cluster.administrators": ["arn:aws-cn:iam::123456789012:role/x"]},
+        {"cluster.administrators": ["arn:aws:iam::123456789012:role/team/x"]},
+    ),
+    "DISAGG-NET-001": Pair({"network.cidr": "10.42.0.1/16"}, {"network.cidr": "10.42.0.0/18"}),
+    "DISAGG-NET-002": Pair({"network.cidr": "10.42.0.0/23"}, {"network.cidr": "10.42.0.0/22"}),
+    "DISAGG-NET-003": Pair({"cluster.service_cidr": "10.42.8.0/24"}, {"cluster.service_cidr": "10.43.0.0/16"}),
+    "DISAGG-NET-004": Pair(
+        {"network.availability_zone_ids": ["usw1-az1", "usw2-az2"]},
+        {"network.availability_zone_ids": ["usw2-az3", "usw2-az2"]},
+    ),
+    "DISAGG-NET-005": Pair({"network.fabric_zone_id": "usw2-az3"}, {"network.fabric_zone_id": "usw2-az1"}),
+    # A /22 leaves 512 - 5 addresses for the fabric; 50 a node make ten nodes the most.
+    "DISAGG-NET-006": Pair(
+        {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 10},
+        {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 9},
+    ),
+    "DISAGG-K8S-001": Pair({"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}),
+    "DISAGG-K8S-002": Pair(
+        {"cluster.system_instance_type": "m7i.2xlarg"}, {"cluster.system_instance_type": "m7i.2xlarge"}
+    ),
+    "DISAGG-CAP-001": Pair(
+        {"capacity.decode.instance_type": "p6.48xlarge"}, {"capacity.decode.instance_type": "p6-b300.48xlarge"}
+    ),
+    "DISAGG-CAP-002": Pair(
+        {"aws.region": "eu-west-1", "network.availability_zone_ids": ["euw1-az1", "euw1-az2"]},
+        {
+            "aws.region": "eu-north-1",
+            "network.availability_zone_ids": ["eun1-az1", "eun1-az2"],
+            "network.fabric_zone_id": "eun1-az2",
+        },
+    ),
+    "DISAGG-CAP-003": Pair({"serving.decode.replicas": 3}, {"serving.decode.replicas": 2}),
+    "DISAGG-CAP-004": Pair({"capacity.decode": REMOVE}, {}),
+    "DISAGG-CAP-005": Pair({"capacity.decode.desired_nodes": 2}, {"capacity.decode.desired_nodes": 1}),
+    # g6e.48xlarge has 4 EFA devices for 8 GPUs, so a fifth pod of one GPU gets none.
+    "DISAGG-CAP-006": Pair(G6E | {"serving.prefill.replicas": 5}, G6E | {"serving.prefill.replicas": 4}),
+    # A node gives 1937332 - 4096 - 10256 MiB: 8 x 234 GiB fit, 8 x 235 GiB do not.
+    "DISAGG-CAP-007": Pair({"serving.prefill.memory_gib": 235}, {"serving.prefill.memory_gib": 234}),
+    # 10256 MiB for eight pods: 1282 MiB each.
+    "DISAGG-CAP-008": Pair({"serving.prefill.huge_pages_mib": 1284}, {"serving.prefill.huge_pages_mib": 1282}),
+    # 189450m for eight pods: 23 cores each.
+    "DISAGG-CAP-009": Pair({"serving.prefill.cpu": 24}, {"serving.prefill.cpu": 23}),
+    "DISAGG-CAP-011": Pair(
+        {
+            "aws.region": "us-east-2",
+            "network.availability_zone_ids": ["use2-az1", "use2-az2"],
+            "network.fabric_zone_id": "use2-az1",
+            "capacity.prefill.instance_type": "p5e.48xlarge",
+        },
+        {
+            "aws.region": "us-east-2",
+            "network.availability_zone_ids": ["use2-az1", "use2-az2"],
+            "network.fabric_zone_id": "use2-az1",
+            "capacity.prefill.instance_type": "p5en.48xlarge",
+        },
+    ),
+    "DISAGG-CAP-012": Pair({"serving.prefill.replicas": 4}, {"serving.prefill.replicas": 8}),
+    "DISAGG-CAP-013": Pair({}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"),
+    "DISAGG-MDL-001": Pair({"serving.model": "gpt-oss-120b"}, {"serving.model": "openai/gpt-oss-20b"}),
+    "DISAGG-MDL-002": Pair(
+        {"serving.model": "deepseek-ai/DeepSeek-R1", "serving.decode": {"replicas": 1, "tensor_parallel": 4}},
+        {
+            "serving.model": "deepseek-ai/DeepSeek-R1",
+            "serving.prefill": {"replicas": 1, "tensor_parallel": 8},
+            "serving.decode": {"replicas": 1, "tensor_parallel": 8},
+        },
+    ),
+    # Llama 3.3 70B: 131.4 GiB of weights and 40 GiB of KV for its longest request, on one GPU of 157 GiB.
+    "DISAGG-MDL-003": Pair(
+        {"serving.model": "meta-llama/Llama-3.3-70B-Instruct"},
+        {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_context_tokens": 32768},
+    ),
+    "DISAGG-MDL-004": Pair({"serving.max_context_tokens": 131073}, {"serving.max_context_tokens": 131072}),
+    "DISAGG-MDL-005": Pair(
+        {"serving.max_context_tokens": 2047}, {"serving.max_context_tokens": 2048}
+    ),
+    "DISAGG-MDL-007": Pair({"workload.concurrency": 10000, "workload.input_tokens": 8000}, {}),
+    "DISAGG-POOL-001": Pair(
+        {"serving.prefill": {"replicas": 2, "tensor_parallel": 4}, "serving.decode.tensor_parallel": 2},
+        {"serving.prefill": {"replicas": 4, "tensor_parallel": 2}, "serving.decode.tensor_parallel": 2},
+    ),
+    "DISAGG-POOL-002": Pair({"serving.image_profile": "aws-dlc"}, {"serving.image_profile": "aws-dlc-0.26"}),
+    "DISAGG-POOL-003": Pair({"serving.image_profile": "llm-d-aws-0.5.1"}, {}),
+    "DISAGG-POOL-004": Pair({"serving.prefill.memory_gib": 16}, {"serving.prefill.memory_gib": 17}),
+    # Two nodes at $113.9328 an hour, 730 hours a month.
+    "DISAGG-BUD-001": Pair({"budget.usd_per_month": 166341}, {"budget.usd_per_month": 166342}),
+}
+NOT_BREAKABLE_HERE = {
+    "DISAGG-CAP-010": "no type has so few pods that its GPUs would not run out first",
+    "DISAGG-MDL-006": "every model of the catalogue divides by every degree",
+}
+
+
+def found(base: str, edits: dict[str, Any]) -> list[Problem]:
+    if edits.get("capacity") == "pilot's":
+        base, edits = "pilot", {}
+    try:
+        return check(read_text(edited(base, edits), "environment.yaml")).warnings
+    except InvalidInputError as error:
+        return error.problems
+
+
+def test_every_rule_has_a_pair() -> None:
+    assert {one.code for one in ENVIRONMENT_RULES} == PAIRS.keys() | NOT_BREAKABLE_HERE.keys()
+
+
+@pytest.mark.parametrize("code", PAIRS)
+def test_the_broken_file_is_found_with_its_place(code: str) -> None:
+    pair = PAIRS[code]
+    mine = [problem for problem in found(pair.base, pair.broken) if problem.code == code]
+    assert mine
+    assert all(problem.line >= 1 and problem.path and problem.fix for problem in mine)
+
+
+@pytest.mark.parametrize("code", PAIRS)
+def test_the_twin_that_keeps_the_rule_is_not_found(code: str) -> None:
+    pair = PAIRS[code]
+    assert code not in {problem.code for problem in found(pair.base, pair.kept)}
+
+
+@pytest.mark.parametrize("one", ENVIRONMENT_RULES, ids=lambda one: one.code)
+def test_every_rule_explains_itself(one: Any) -> None:
+    assert one.title.endswith(".")
+    assert len(one.title) < 120
+
+
+def test_codes_are_unique() -> None:
+    codes = [one.code for one in ENVIRONMENT_RULES]
+    assert len(codes) == len(set(codes))
+
+
+def test_a_typo_in_one_section_hides_no_rule_in_another() -> None:
+    codes = {p.code for p in found("pilot", {"aws.regionn": "x", "serving.decode.replicas": 3, "network.cidr": "x"})}
+    assert {"DISAGG-KEY-001", "DISAGG-CAP-003", "DISAGG-NET-001"} <= codes
+
+
+def test_a_typo_hides_no_rule_in_its_own_section() -> None:
+    codes = {p.code for p in found("pilot", {"serving.decode.replicass": 1, "serving.decode.replicas": 3})}
+    assert codes == {"DISAGG-KEY-001", "DISAGG-CAP-003"}
+
+
+def test_the_shipped_environments_are_sound_and_only_the_reference_warns() -> None:
+    assert found("pilot", {}) == []
+    assert [problem.code for problem in found("reference", {})] == ["DISAGG-CAP-013"]
