@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint golden requirements schema bench clean
+.PHONY: help setup cdk demo test test-all lint golden requirements schema bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "setup: CDK CLI into node_modules"
 	@$(BIN)/python -m disagg.local.node ci
 	@touch $@
+
+cdk: setup ## Run the pinned CDK CLI: make cdk ARGS="deploy --all --app dist/pilot/stacks"
+	@$(BIN)/python -m disagg.local.node cdk $(ARGS)
 
 demo: setup ## Rehearse the whole deployment of ENV on this machine: no account, no GPU
 	@$(BIN)/disagg demo $(ENV)

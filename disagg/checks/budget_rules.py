@@ -14,7 +14,8 @@ from disagg.units import HOURS_PER_MONTH
 def budget_pays_for_day_and_night(capacity: Capacity, budget: Budget | None) -> Iterator[Finding]:
     """The budget pays for all GPU nodes, day and night.
 
-    GPU nodes are nearly all of the cost; a smaller budget is fine when groups are scaled to zero in between.
+    GPU nodes are nearly all of the cost; a smaller budget is fine when groups are scaled to zero in
+    between.
     """
     hourly = sum(
         (INSTANCE_TYPES[group.instance_type].usd_per_hour or 0.0) * group.nodes

@@ -16,14 +16,17 @@ def _placeable(serving: Serving, capacity: Capacity) -> bool:
     """Tell whether the groups the placement needs are there, each of a known type."""
     named = groups(capacity)
     wanted = {"shared"} if serving.placement == "colocate" else {"prefill", "decode"}
-    return wanted <= named.keys() and all(group.instance_type in INSTANCE_TYPES for group in named.values())
+    return wanted <= named.keys() and all(
+        group.instance_type in INSTANCE_TYPES for group in named.values()
+    )
 
 
 @rule("DISAGG-CAP-001")
 def instance_types_are_known(capacity: Capacity) -> Iterator[Finding]:
     """Every GPU group names an instance type of the catalogue.
 
-    The catalogue holds what the hardware law needs of a type: GPUs, memory, network cards and how EFA sits on them.
+    The catalogue holds what the hardware law needs of a type: GPUs, memory, network cards and how
+    EFA sits on them.
     """
     for name, group in groups(capacity).items():
         if group.instance_type not in INSTANCE_TYPES:
@@ -40,7 +43,8 @@ def instance_types_are_known(capacity: Capacity) -> Iterator[Finding]:
 def instance_types_are_sold_in_the_region(aws: Aws, capacity: Capacity) -> Iterator[Finding]:
     """Every GPU type is sold in the region.
 
-    Which zones of the region have it differs by account: `aws ec2 describe-instance-type-offerings` tells.
+    Which zones of the region have it differs by account: `aws ec2 describe-instance-type-offerings`
+    tells.
     """
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
@@ -55,10 +59,11 @@ def instance_types_are_sold_in_the_region(aws: Aws, capacity: Capacity) -> Itera
 
 @rule("DISAGG-CAP-004")
 def groups_match_the_placement(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
-    """Separate nodes need the groups `prefill` and `decode`; colocation needs `shared`, and nothing else.
+    """Separate nodes need the groups `prefill` and `decode`; colocation needs only `shared`.
 
-    A node group for each role is what keeps placement from deadlocking: with anti-affinity alone, prefill applied
-    first spread over both nodes and decode never landed in 4 of 5 runs of the real scheduler.
+    A node group for each role is what keeps placement from deadlocking: with anti-affinity alone,
+    prefill applied first spread over both nodes and decode never landed in 4 of 5 runs of the real
+    scheduler.
     """
     wanted = ("shared",) if serving.placement == "colocate" else ("prefill", "decode")
     named = groups(capacity)
@@ -74,7 +79,10 @@ def groups_match_the_placement(serving: Serving, capacity: Capacity) -> Iterator
         fix = "remove it, or change serving.placement"
         need = " and ".join(f"capacity.{one}" for one in wanted)
         yield Finding(
-            at=("capacity", name), got=f"no pod uses it with placement {serving.placement}", need=f"only {need}", fix=fix
+            at=("capacity", name),
+            got=f"no pod uses it with placement {serving.placement}",
+            need=f"only {need}",
+            fix=fix,
         )
 
 
@@ -100,7 +108,9 @@ def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
         if instance and instance.usd_per_hour is None:
-            sold = sorted(row.name for row in INSTANCE_TYPES.values() if row.usd_per_hour is not None)
+            sold = sorted(
+                row.name for row in INSTANCE_TYPES.values() if row.usd_per_hour is not None
+            )
             yield Finding(
                 at=("capacity", name, "instance_type"),
                 got=f"{instance.name} is not sold on demand",
@@ -109,7 +119,9 @@ def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
             )
 
 
-def _short_of(resource: str, serving: Serving, capacity: Capacity, unit: str, what: str) -> Iterator[Finding]:
+def _short_of(
+    resource: str, serving: Serving, capacity: Capacity, unit: str, what: str
+) -> Iterator[Finding]:
     if not _placeable(serving, capacity):
         return
     for short in shortages(serving, capacity):
@@ -119,17 +131,14 @@ def _short_of(resource: str, serving: Serving, capacity: Capacity, unit: str, wh
             yield Finding(
                 at=("serving", short.role, "replicas"),
                 got=f"{short.replicas} pods take {wanted:,}{unit} {what} ({each})",
-                need=f"at most {short.left:,}{unit} on {short.nodes} x {_type(short, capacity)}{_beside(short)}",
+                need=f"at most {short.left:,}{unit} on {_where(short, capacity)}",
                 fix=_fix(short, what),
             )
 
 
-def _type(short: Shortage, capacity: Capacity) -> str:
-    return groups(capacity)[short.groups[0]].instance_type
-
-
-def _beside(short: Shortage) -> str:
-    return " beside the other pods" if short.left < short.one_node * short.nodes else ""
+def _where(short: Shortage, capacity: Capacity) -> str:
+    beside = " beside the other pods" if short.left < short.one_node * short.nodes else ""
+    return f"{short.nodes} x {groups(capacity)[short.groups[0]].instance_type}{beside}"
 
 
 def _fix(short: Shortage, what: str) -> str:
@@ -147,7 +156,8 @@ def _fix(short: Shortage, what: str) -> str:
 def gpus_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
     """The nodes of a role have GPUs for all its pods.
 
-    A pod's GPUs are on one node: tensor parallelism over nodes would send every layer's activations through EFA.
+    A pod's GPUs are on one node: tensor parallelism over nodes would send every layer's activations
+    through EFA.
     """
     yield from _short_of("gpus", serving, capacity, "", "GPUs")
 
@@ -156,8 +166,9 @@ def gpus_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
 def efa_devices_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
     """The nodes of a role have EFA devices for all its pods.
 
-    A device is whole and belongs to one pod; each pod needs one at least, or its KV cache goes over TCP at a
-    fiftieth of the speed. Types with fewer devices than GPUs cannot give one to each single-GPU pod.
+    A device is whole and belongs to one pod; each pod needs one at least, or its KV cache goes over
+    TCP at a fiftieth of the speed. Types with fewer devices than GPUs cannot give one to each
+    single-GPU pod.
     """
     yield from _short_of("efa_devices", serving, capacity, "", "EFA devices")
 
@@ -173,10 +184,10 @@ def memory_suffices(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
 
 @rule("DISAGG-CAP-008")
 def huge_pages_suffice(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
-    """The huge pages of all pods on a node are within what the EFA driver allocates: 5,128 pages of 2 MiB.
+    """The huge pages of all pods on a node are within what the EFA driver allocates.
 
-    The samples that ask 5,120 MiB for each pod fit two pods a node. Leave `huge_pages_mib` at 0 to do without:
-    libfabric is then told so.
+    That is 5,128 pages of 2 MiB. The samples that ask 5,120 MiB for each pod fit two pods a node.
+    Leave `huge_pages_mib` at 0 to do without: libfabric is then told so.
     """
     yield from _short_of("huge_pages_mib", serving, capacity, " MiB", "huge pages")
 
@@ -206,7 +217,11 @@ def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
         price = "" if waste.usd_per_hour is None else f", ${waste.usd_per_hour:,.2f}/h for nothing"
         role = "prefill" if waste.group == "shared" else waste.group
         more = getattr(fuller, role).replicas if fuller else None
-        fix = f"set serving.{role}.replicas to {more}" if more else "use fewer nodes or a smaller type"
+        fix = (
+            f"set serving.{role}.replicas to {more}"
+            if more
+            else "use fewer nodes or a smaller type"
+        )
         if fuller and waste.group == "shared":
             fix += f" and serving.decode.replicas to {fuller.decode.replicas}"
         yield Finding(
@@ -221,15 +236,16 @@ def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
 def roles_are_on_different_nodes(serving: Serving) -> Iterator[Finding]:
     """Prefill and decode run on different nodes.
 
-    On one node the KV cache has no fast path that is known to work: NVLink is not usable between pods, EFA to the
-    same node is documented as unsupported (EAGAIN under load), and shared memory transfer corrupts GPU buffers.
-    Where it fails, it fails slowly and with status 200. Sources: ai-dynamo/dynamo docs disagg-communication-guide,
-    vllm-project/vllm PR 55906, openucx/ucx issue 11978, read 2026-11-23.
+    On one node the KV cache has no fast path that is known to work: NVLink is not usable between
+    pods, EFA to the same node is documented as unsupported (EAGAIN under load), and shared memory
+    transfer corrupts GPU buffers. Where it fails, it fails slowly and with status 200. Sources:
+    ai-dynamo/dynamo docs disagg-communication-guide, vllm-project/vllm PR 55906, openucx/ucx issue
+    11978, read 2026-11-23.
     """
     if serving.placement == "colocate":
         yield Finding(
             at=("serving", "placement"),
-            got="both roles on one node: no KV path between pods of a node is known to be both fast and sound",
+            got="both roles on one node: no KV path between its pods is known to be fast and sound",
             need="separate_nodes for anything but a copy of the reference layout",
-            fix="set separate_nodes with a group each, or measure transfers before you rely on them",
+            fix="set separate_nodes with a group each, or measure transfers first",
         )

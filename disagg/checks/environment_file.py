@@ -10,7 +10,9 @@ from disagg.config.parse import parse
 from disagg.config.yaml_reader import Document, read
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
-ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(network_rules, capacity_rules, model_rules, budget_rules)
+ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
+    network_rules, capacity_rules, model_rules, budget_rules
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Checked:
 def load_environment(path: Path) -> Checked:
     """Return the environment of a file, with its warnings.
 
-    Rules of meaning run over every section that is sound, so a misspelt key in one section hides nothing in another.
+    Rules of meaning run over every section that is sound, so a misspelt key in one section hides
+    nothing in another.
 
     Raises:
         InvalidInputError: Every problem of the file, in the order of its lines.
@@ -39,8 +42,13 @@ def check(document: Document) -> Checked:
         InvalidInputError: Every problem of the document, in the order of its lines.
     """
     parsed = parse(document)
-    found = [_placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, parsed.sections)]
-    errors = [*parsed.problems, *(problem for problem in found if problem.severity is Severity.ERROR)]
+    found = [
+        _placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, parsed.sections)
+    ]
+    errors = [
+        *parsed.problems,
+        *(problem for problem in found if problem.severity is Severity.ERROR),
+    ]
     warnings = in_file_order(problem for problem in found if problem.severity is Severity.WARNING)
     if errors or parsed.environment is None:
         raise InvalidInputError(errors)

@@ -26,7 +26,7 @@ def _context(serving: Serving, model: Model) -> int:
 
 
 def _memories(serving: Serving, capacity: Capacity) -> Iterator[tuple[str, Pool, str, GpuMemory]]:
-    """Yield role, pool, instance type and memory of one GPU, for each role whose group and type are known."""
+    """Yield role, pool, instance type and memory of one GPU, where group and type are known."""
     model = MODELS.get(serving.model)
     named = groups(capacity)
     for role, pool in _pools(serving).items() if model else ():
@@ -46,19 +46,33 @@ def model_is_known(serving: Serving) -> Iterator[Finding]:
     if serving.model not in MODELS:
         known = sorted(MODELS)
         fix = suggest(serving.model, known, otherwise="use openai/gpt-oss-120b")
-        yield Finding(at=("serving", "model"), got=f"unknown model {serving.model!r}", need=", ".join(known), fix=fix)
+        yield Finding(
+            at=("serving", "model"),
+            got=f"unknown model {serving.model!r}",
+            need=", ".join(known),
+            fix=fix,
+        )
 
 
 @rule("DISAGG-MDL-002")
 def weights_fit_the_gpus(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
     """The weights fit the memory of a pod's GPUs.
 
-    vLLM takes 90 % of a GPU; activations and CUDA graphs need room too. Weights split over the GPUs of a pod.
+    vLLM takes 90 % of a GPU; activations and CUDA graphs need room too. Weights split over the GPUs
+    of a pod.
     """
     for role, pool, instance, memory in _memories(serving, capacity):
         if memory.kv_cache <= 0:
-            fitting = [tp for tp in (2, 4, 8) if tp > pool.tensor_parallel and _fits(role, serving, capacity, tp)]
-            fix = f"set serving.{role}.tensor_parallel to {fitting[0]}" if fitting else "use GPUs with more memory"
+            fitting = [
+                tp
+                for tp in (2, 4, 8)
+                if tp > pool.tensor_parallel and _fits(role, serving, capacity, tp)
+            ]
+            fix = (
+                f"set serving.{role}.tensor_parallel to {fitting[0]}"
+                if fitting
+                else "use GPUs with more memory"
+            )
             yield Finding(
                 at=("serving", role, "tensor_parallel"),
                 got=f"{bytes_to_gib(memory.weights):.0f} GiB of weights on each GPU",
@@ -81,11 +95,12 @@ def longest_request_fits_the_kv_cache(serving: Serving, capacity: Capacity) -> I
     vLLM refuses to start otherwise, after the weights are loaded.
     """
     for role, _, instance, memory in _memories(serving, capacity):
-        if 0 < memory.kv_cache < memory.longest_request:
+        longest, left = bytes_to_gib(memory.longest_request), bytes_to_gib(memory.kv_cache)
+        if 0 < left < longest:
             yield Finding(
                 at=("serving", role, "tensor_parallel"),
-                got=f"one longest request takes {bytes_to_gib(memory.longest_request):.1f} GiB of each GPU",
-                need=f"at most {bytes_to_gib(memory.kv_cache):.1f} GiB, what {instance} has left",
+                got=f"the longest request takes {longest:.1f} GiB of each GPU",
+                need=f"at most {left:.1f} GiB, what {instance} has left",
                 fix="set serving.max_context_tokens lower, or tensor_parallel higher",
             )
 
@@ -94,7 +109,11 @@ def longest_request_fits_the_kv_cache(serving: Serving, capacity: Capacity) -> I
 def context_is_within_the_model(serving: Serving) -> Iterator[Finding]:
     """The context asked for is at most what the model was made for."""
     model = MODELS.get(serving.model)
-    if model and serving.max_context_tokens and serving.max_context_tokens > model.max_context_tokens:
+    if (
+        model
+        and serving.max_context_tokens
+        and serving.max_context_tokens > model.max_context_tokens
+    ):
         yield Finding(
             at=("serving", "max_context_tokens"),
             got=f"got {serving.max_context_tokens:,} tokens",
@@ -111,7 +130,7 @@ def workload_is_within_the_context(serving: Serving, workload: Workload) -> Iter
     if model and total > _context(serving, model):
         yield Finding(
             at=("workload", "input_tokens"),
-            got=f"{workload.input_tokens:,} in and {workload.output_tokens:,} out are {total:,} tokens",
+            got=f"{workload.input_tokens:,} and {workload.output_tokens:,} are {total:,} tokens",
             need=f"at most {_context(serving, model):,}, the longest context",
             fix="shorten the workload, or raise serving.max_context_tokens",
         )
@@ -132,7 +151,9 @@ def heads_divide_by_tensor_parallel(serving: Serving) -> Iterator[Finding]:
 
 
 @rule("DISAGG-MDL-007", severity=Severity.WARNING)
-def decode_holds_the_concurrency(serving: Serving, capacity: Capacity, workload: Workload) -> Iterator[Finding]:
+def decode_holds_the_concurrency(
+    serving: Serving, capacity: Capacity, workload: Workload
+) -> Iterator[Finding]:
     """The KV cache of all decode pods holds the requests that are in flight at once.
 
     vLLM preempts requests when blocks run out, and each preemption is a prefill done again.
@@ -157,15 +178,17 @@ def decode_holds_the_concurrency(serving: Serving, capacity: Capacity, workload:
 def decode_is_as_parallel_as_prefill(serving: Serving) -> Iterator[Finding]:
     """Decode's tensor parallelism is at least prefill's.
 
-    The NIXL connector reads from one prefill worker into several decode workers, not the other way round; it fails
-    an assertion at the first transfer. Source: vLLM NixlConnector (heterogeneous TP), read 2026-11-23.
+    The NIXL connector reads from one prefill worker into several decode workers, not the other way
+    round; it fails an assertion at the first transfer. Source: vLLM NixlConnector (heterogeneous
+    TP), read 2026-11-23.
     """
-    if serving.decode.tensor_parallel < serving.prefill.tensor_parallel:
+    prefill, decode = serving.prefill.tensor_parallel, serving.decode.tensor_parallel
+    if decode < prefill:
         yield Finding(
             at=("serving", "decode", "tensor_parallel"),
-            got=f"decode tp {serving.decode.tensor_parallel} below prefill tp {serving.prefill.tensor_parallel}",
-            need=f"{serving.prefill.tensor_parallel} or more",
-            fix=f"set serving.decode.tensor_parallel to {serving.prefill.tensor_parallel}",
+            got=f"decode tp {decode} below prefill tp {prefill}",
+            need=f"{prefill} or more",
+            fix=f"set serving.decode.tensor_parallel to {prefill}",
         )
 
 
@@ -203,7 +226,8 @@ def image_profile_can_be_pulled(serving: Serving) -> Iterator[Finding]:
 def memory_covers_shared_memory(serving: Serving) -> Iterator[Finding]:
     """A pod's RAM is larger than its `/dev/shm`.
 
-    A memory volume counts against the container's limit: one that is larger is a pod killed under load.
+    A memory volume counts against the container's limit: one that is larger is a pod killed under
+    load.
     """
     for role, pool in (("prefill", serving.prefill), ("decode", serving.decode)):
         if pool.memory_gib is not None and pool.memory_gib <= pool.shm_gib:

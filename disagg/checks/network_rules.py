@@ -12,9 +12,16 @@ from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Aws, Capacity, Cluster, Network
 from disagg.planner.layout import groups
-from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, LARGEST_PREFIX, SMALLEST_PREFIX, subnet_layout
+from disagg.planner.subnets import (
+    ADDRESSES_PER_GPU_NODE,
+    LARGEST_PREFIX,
+    SMALLEST_PREFIX,
+    subnet_layout,
+)
 
-_PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+_PRIVATE = tuple(
+    IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
 _ROLE_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):iam::\d{12}:(role|user)/[\w+=,.@/-]+")
 _SERVICE_PREFIXES = range(12, 25)
 
@@ -42,11 +49,18 @@ def region_is_known(aws: Aws) -> Iterator[Finding]:
     if aws.region not in REGIONS:
         selling = sorted({region for row in INSTANCE_TYPES.values() for region in row.regions})
         fix = suggest(aws.region, sorted(REGIONS), otherwise="name a region")
-        yield Finding(at=("aws", "region"), got=f"unknown region {aws.region!r}", need=", ".join(selling), fix=fix)
+        yield Finding(
+            at=("aws", "region"),
+            got=f"unknown region {aws.region!r}",
+            need=", ".join(selling),
+            fix=fix,
+        )
 
 
 @rule("DISAGG-AWS-002")
-def administrators_are_principals_of_this_partition(aws: Aws, cluster: Cluster) -> Iterator[Finding]:
+def administrators_are_principals_of_this_partition(
+    aws: Aws, cluster: Cluster
+) -> Iterator[Finding]:
     """Each administrator is the ARN of an IAM role or user in the partition of the region.
 
     An access entry for a principal of another partition is refused when the stack is half built.
@@ -58,7 +72,9 @@ def administrators_are_principals_of_this_partition(aws: Aws, cluster: Cluster) 
         partition = region.partition if region else "aws"
         example = f"arn:{partition}:iam::{aws.account}:role/platform"
         if match is None:
-            yield Finding(at=at, got=f"{arn!r} is no role or user ARN", need=example, fix="give the whole ARN")
+            yield Finding(
+                at=at, got=f"{arn!r} is no role or user ARN", need=example, fix="give the whole ARN"
+            )
         elif region and match["partition"] != region.partition:
             got = f"partition {match['partition']!r}"
             need = f"{region.partition!r}, the partition of {aws.region}"
@@ -76,59 +92,81 @@ def vpc_range_is_a_private_ipv4_network(network: Network) -> Iterator[Finding]:
     if isinstance(whole, str):
         yield Finding(at=at, got=whole, need="CIDR notation", fix="for instance 10.42.0.0/16")
     elif not any(whole.subnet_of(private) for private in _PRIVATE):
-        yield Finding(at=at, got=f"{network.cidr} is public", need="a private range", fix="for instance 10.42.0.0/16")
+        yield Finding(
+            at=at,
+            got=f"{network.cidr} is public",
+            need="a private range",
+            fix="for instance 10.42.0.0/16",
+        )
 
 
 @rule("DISAGG-NET-002")
 def vpc_range_can_be_cut(network: Network) -> Iterator[Finding]:
     """The VPC's range is between /16 and /22.
 
-    /16 is the largest AWS allows. Half of the range is the fabric subnet; below /22 the slices for the control plane,
-    endpoints and system nodes become too small for a warm VPC CNI.
+    /16 is the largest AWS allows. Half of the range is the fabric subnet; below /22 the slices for
+    the control plane, endpoints and system nodes become too small for a warm VPC CNI.
     """
     whole = _ipv4(network.cidr)
     if isinstance(whole, IPv4Network) and not LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX:
         too = "small" if whole.prefixlen > SMALLEST_PREFIX else "large"
         got = f"/{whole.prefixlen} is too {too} ({whole.num_addresses:,} addresses)"
-        fix = f"use {whole.network_address}/{SMALLEST_PREFIX if too == 'small' else LARGEST_PREFIX}, if it is free"
-        yield Finding(at=("network", "cidr"), got=got, need=f"/{LARGEST_PREFIX} to /{SMALLEST_PREFIX}", fix=fix)
+        prefix = SMALLEST_PREFIX if too == "small" else LARGEST_PREFIX
+        fix = f"use {whole.network_address}/{prefix}, if it is free"
+        yield Finding(
+            at=("network", "cidr"),
+            got=got,
+            need=f"/{LARGEST_PREFIX} to /{SMALLEST_PREFIX}",
+            fix=fix,
+        )
 
 
 @rule("DISAGG-NET-003")
 def service_range_is_private_and_apart(network: Network, cluster: Cluster) -> Iterator[Finding]:
     """The service range is private, /12 to /24, and overlaps neither the VPC nor Docker's bridge.
 
-    EKS takes it from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 only, and it can never change. Addresses that are
-    both a service and a host cannot be reached. Source: EKS API, KubernetesNetworkConfigRequest.serviceIpv4Cidr.
+    EKS takes it from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16 only, and it can never change.
+    Addresses that are both a service and a host cannot be reached. Source: EKS API,
+    KubernetesNetworkConfigRequest.serviceIpv4Cidr.
     """
     at = ("cluster", "service_cidr")
     service, whole = _ipv4(cluster.service_cidr), _ipv4(network.cidr)
     if isinstance(service, str):
         yield Finding(at=at, got=service, need="CIDR notation", fix="for instance 172.20.0.0/16")
         return
-    if not any(service.subnet_of(private) for private in _PRIVATE[:3]) or service.prefixlen not in _SERVICE_PREFIXES:
+    if (
+        not any(service.subnet_of(private) for private in _PRIVATE[:3])
+        or service.prefixlen not in _SERVICE_PREFIXES
+    ):
         need = "a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         yield Finding(at=at, got=f"got {service}", need=need, fix="for instance 172.20.0.0/16")
     if isinstance(whole, IPv4Network) and service.overlaps(whole):
         fix = "change one of the two; 172.20.0.0/16 is the default here"
-        yield Finding(at=at, got=f"{service} overlaps network.cidr {whole}", need="ranges apart", fix=fix)
+        yield Finding(
+            at=at, got=f"{service} overlaps network.cidr {whole}", need="ranges apart", fix=fix
+        )
 
 
 @rule("DISAGG-NET-004")
 def zones_belong_to_the_region(aws: Aws, network: Network) -> Iterator[Finding]:
     """Every zone id is of the region, and none is named twice.
 
-    Zone ids such as `usw2-az2` mean the same place in every account; names such as `us-west-2b` do not.
+    Zone ids such as `usw2-az2` mean the same place in every account; names such as `us-west-2b` do
+    not.
     """
     region = REGIONS.get(aws.region)
     seen: set[str] = set()
     for index, zone in enumerate(network.availability_zone_ids):
         at = ("network", "availability_zone_ids", index)
         if zone in seen:
-            yield Finding(at=at, got=f"{zone!r} a second time", need="each zone once", fix="remove it")
+            yield Finding(
+                at=at, got=f"{zone!r} a second time", need="each zone once", fix="remove it"
+            )
         elif region and not re.fullmatch(rf"{region.zone_id_prefix}-az\d", zone):
             need = f"a zone id of {aws.region}, such as {region.zone_id_prefix}-az1"
-            fix = "list yours: aws ec2 describe-availability-zones --query 'AvailabilityZones[].ZoneId'"
+            fix = (
+                "list them: aws ec2 describe-availability-zones --query AvailabilityZones[].ZoneId"
+            )
             yield Finding(at=at, got=f"got {zone!r}", need=need, fix=fix)
         seen.add(zone)
 
@@ -138,19 +176,31 @@ def fabric_zone_is_listed(network: Network) -> Iterator[Finding]:
     """The fabric zone is one of the zones of the VPC."""
     if network.fabric_zone_id not in network.availability_zone_ids:
         listed = ", ".join(network.availability_zone_ids)
-        fix = suggest(network.fabric_zone_id, list(network.availability_zone_ids), otherwise="add it to the list")
-        yield Finding(at=("network", "fabric_zone_id"), got=f"got {network.fabric_zone_id!r}", need=listed, fix=fix)
+        fix = suggest(
+            network.fabric_zone_id,
+            list(network.availability_zone_ids),
+            otherwise="add it to the list",
+        )
+        yield Finding(
+            at=("network", "fabric_zone_id"),
+            got=f"got {network.fabric_zone_id!r}",
+            need=listed,
+            fix=fix,
+        )
 
 
 @rule("DISAGG-NET-006")
 def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> Iterator[Finding]:
     """The fabric subnet has addresses for every GPU node.
 
-    The VPC CNI keeps one whole interface of a node warm: 50 addresses on these types. A subnet that runs out shows
-    as pods that stay in ContainerCreating, long after the nodes are paid for.
+    The VPC CNI keeps one whole interface of a node warm: 50 addresses on these types. A subnet that
+    runs out shows as pods that stay in ContainerCreating, long after the nodes are paid for.
     """
     whole = _ipv4(network.cidr)
-    if not isinstance(whole, IPv4Network) or not LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX:
+    if (
+        not isinstance(whole, IPv4Network)
+        or not LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX
+    ):
         return
     count = sum(group.nodes for group in groups(capacity).values())
     fabric = subnet_layout(network).fabric
@@ -166,7 +216,8 @@ def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> I
 def kubernetes_version_is_supported(cluster: Cluster) -> Iterator[Finding]:
     """The Kubernetes version is one whose add-ons are pinned here.
 
-    Native sidecars need 1.29; the newest version is the newest for which every add-on and schema is known.
+    Native sidecars need 1.29; the newest version is the newest for which every add-on and schema is
+    known.
     """
     if cluster.kubernetes_version not in KUBERNETES_VERSIONS:
         known = sorted(KUBERNETES_VERSIONS)

@@ -14,7 +14,8 @@ class Finding:
     """One place that breaks a rule."""
 
     at: tuple[str | int, ...]
-    """Where: keys of the environment file, or `("Deployment pilot-serving/prefill", "spec", ...)` in an object."""
+    """Where: keys of the environment file, or `("Deployment pilot-serving/prefill", "spec", ...)`
+    in an object."""
     got: str
     need: str
     fix: str
@@ -47,7 +48,7 @@ class Rule:
 def rule(
     code: str, *, severity: Severity = Severity.ERROR
 ) -> Callable[[Callable[..., Iterable[Finding]]], Rule]:
-    """Return a decorator that makes a rule of a function; a rule module is the list of its rules."""
+    """Return a decorator that makes a rule of a function."""
 
     def make(check: Callable[..., Iterable[Finding]]) -> Rule:
         return Rule(code, severity, check)
@@ -57,7 +58,9 @@ def rule(
 
 def rules_of(*modules: ModuleType) -> tuple[Rule, ...]:
     """Return the rules of the modules, in code order."""
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
+    found = [
+        value for module in modules for value in vars(module).values() if isinstance(value, Rule)
+    ]
     return tuple(sorted(found, key=lambda one: one.code))
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -46,10 +46,12 @@ class LazyGroup(TyperGroup):
         return list(VERBS)
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True)
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True
+)
 
 
-def _version(*, wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  Why: Typer calls it by position.
     if wanted:
         from disagg import __version__  # noqa: PLC0415
 
@@ -57,15 +59,18 @@ def _version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+
+
 @app.callback()
-def root(
-    *,
-    version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True,
-                                 help="Print the version and stop."),
-) -> None:
+def root(*, version: Version = False) -> None:
     """One environment file to a secure, disaggregated LLM inference platform on AWS.
 
-    Exit codes: 0 done, 1 failed, 2 ran and found something, 64 wrong command or file, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 ran and found something, 64 wrong command or file,
+    130 interrupted.
     """
     del version
 

@@ -13,10 +13,12 @@ app = typer.Typer()
 
 @app.command(epilog="Example: disagg explain DISAGG-CAP-003")
 def explain(
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Code in brackets at a problem's end.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="Code in brackets at a problem's end.")
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Tell what a code means, why the rule is there and where it is known from; without CODE list all.
+    """Tell what a code means, why the rule is there and its source; without CODE list all.
 
     Exits 64 for a code that does not exist.
     """

@@ -14,10 +14,14 @@ app = typer.Typer()
 
 @app.command(epilog="Example: disagg init pilot --account 123456789012 --region us-west-2")
 def init(
-    name: Annotated[str, typer.Argument(help="Name of the environment: 1 to 30 of a-z, 0-9 and -.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the environment: 1 to 30 of a-z, 0-9 and -.")
+    ],
     account: Annotated[str, typer.Option(help="AWS account, twelve digits.")] = "123456789012",
     region: Annotated[str, typer.Option(help="AWS region that sells the GPU nodes.")] = "us-west-2",
-    directory: Annotated[Path, typer.Option(help="Where to write <name>.yaml.")] = Path("environments"),
+    directory: Annotated[Path, typer.Option(help="Where to write <name>.yaml.")] = Path(
+        "environments"
+    ),
 ) -> None:
     """Write a commented environment file: two p6-b200 nodes, prefill and decode apart.
 
@@ -56,7 +60,13 @@ def template(name: str, account: str, region: str) -> str:
     known = REGIONS.get(region)
     prefix, partition = (known.zone_id_prefix, known.partition) if known else ("usw2", "aws")
     text = (files("disagg.cli") / "environment.yaml.template").read_text("utf-8")
-    values = {"name": name, "account": account, "region": region, "zone": prefix, "partition": partition}
+    values = {
+        "name": name,
+        "account": account,
+        "region": region,
+        "zone": prefix,
+        "partition": partition,
+    }
     for key, value in values.items():
         text = text.replace(f"<{key}>", value)
     return text

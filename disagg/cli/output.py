@@ -20,9 +20,13 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
-EnvironmentFile = Annotated[Path, typer.Argument(metavar="ENV", help="Environment file, e.g. environments/pilot.yaml.")]
+EnvironmentFile = Annotated[
+    Path, typer.Argument(metavar="ENV", help="Environment file, e.g. environments/pilot.yaml.")
+]
 FormatOption = Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")]
-DistOption = Annotated[Path, typer.Option("--dist", help="Directory to write to; <dist>/<name> is replaced whole.")]
+DistOption = Annotated[
+    Path, typer.Option("--dist", help="Directory to write to; <dist>/<name> is replaced whole.")
+]
 DEFAULT_DIST = Path("dist")
 
 
@@ -31,7 +35,9 @@ def emit(data: dict[str, Any], output: Format) -> None:
     if output is Format.YAML:
         import yaml  # noqa: PLC0415
 
-        sys.stdout.write(yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False, allow_unicode=True))
+        sys.stdout.write(
+            yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False, allow_unicode=True)
+        )
     else:
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 

@@ -40,7 +40,9 @@ def show(made: Plan, warnings: list[Problem]) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=_PLAIN_WIDTH)
-    console.print(f"{made.environment}: {made.model} in {made.region}, {made.placement.replace('_', ' ')}\n")
+    console.print(
+        f"{made.environment}: {made.model} in {made.region}, {made.placement.replace('_', ' ')}\n"
+    )
     for part in (_nodes(made), _pods(made), _costs(made)):
         console.print(part)
         console.print()
@@ -53,7 +55,9 @@ def _table(title: str, columns: list[str]) -> Any:
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
+    )
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     return table
@@ -61,7 +65,8 @@ def _table(title: str, columns: list[str]) -> Any:
 
 def _nodes(made: Plan) -> Any:
     table = _table(
-        "Nodes: used of available", ["node", "GPUs", "EFA", "CPU", "RAM GiB", "huge pages MiB", "pods on it"]
+        "Nodes: used of available",
+        ["node", "GPUs", "EFA", "CPU", "RAM GiB", "huge pages MiB", "pods on it"],
     )
     for node in made.nodes:
         table.add_row(node.name, *_of(node.used, node.available), _on(node))
@@ -88,12 +93,25 @@ def _on(node: NodePlan) -> str:
 
 
 def _pods(made: Plan) -> Any:
-    columns = ["pod", "count", "GPUs", "EFA", "CPU", "RAM GiB", "shm GiB", "KV GiB / GPU", "longest requests"]
+    columns = [
+        "pod",
+        "count",
+        "GPUs",
+        "EFA",
+        "CPU",
+        "RAM GiB",
+        "shm GiB",
+        "KV GiB / GPU",
+        "longest requests",
+    ]
     table = _table("One pod of each role", columns)
     memory = dict(made.memory)
     for one, count in made.pods:
-        table.add_row(*_pod(one, count), f"{bytes_to_gib(memory[one.role].kv_cache):.0f}",
-                      f"{memory[one.role].longest_requests:.0f}")
+        table.add_row(
+            *_pod(one, count),
+            f"{bytes_to_gib(memory[one.role].kv_cache):.0f}",
+            f"{memory[one.role].longest_requests:.0f}",
+        )
     return table
 
 
@@ -110,10 +128,19 @@ def _pod(one: PodPlan, count: int) -> tuple[str, ...]:
 
 
 def _costs(made: Plan) -> Any:
-    table = _table("Cost by the hour, without data transfer and storage", ["item", "count", "$/h each", "$/h", "figure"])
+    table = _table(
+        "Cost by the hour, without data transfer and storage",
+        ["item", "count", "$/h each", "$/h", "figure"],
+    )
     for line in made.costs:
         each = "not sold" if line.usd_per_hour_each is None else f"{line.usd_per_hour_each:,.4f}"
-        table.add_row(line.item, f"{line.count}", each, f"{line.usd_per_hour:,.2f}", f"{line.kind}, {line.date}")
+        table.add_row(
+            line.item,
+            f"{line.count}",
+            each,
+            f"{line.usd_per_hour:,.2f}",
+            f"{line.kind}, {line.date}",
+        )
     table.add_section()
     table.add_row("all nodes running", "", "", f"{made.usd_per_hour:,.2f}", "derived")
     table.add_row("GPU groups empty", "", "", f"{made.usd_per_hour_without_gpus:,.2f}", "derived")
@@ -124,12 +151,15 @@ def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
     if made.region != "us-east-1":
-        notes.append(f"Prices are those of us-east-1; for {made.region} they are assumed to be equal.")
+        notes.append(
+            f"Prices are those of us-east-1; for {made.region} they are assumed to be equal."
+        )
     for group in made.groups:
         cards = len(group.interfaces)
         notes.append(
             f"Group {group.name}: {group.nodes} x {group.instance_type} in {group.zone_id},"
-            f" {cards} interfaces a node ({cards - 1} EFA), {group.desired_nodes} running after the first deploy."
+            f" {cards} interfaces a node ({cards - 1} EFA),"
+            f" {group.desired_nodes} running after the first deploy."
         )
     notes.append(
         f"Fabric subnet {fabric.cidr}: GPU nodes take {made.fabric_addresses_used:,} of"

@@ -8,7 +8,9 @@ from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, wa
 app = typer.Typer()
 
 
-@app.command(epilog="Example: disagg render environments/pilot.yaml && kubectl apply -f dist/pilot/manifests")
+@app.command(
+    epilog="Example: disagg render environments/pilot.yaml && kubectl apply -f dist/pilot/manifests"
+)
 def render(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     """Write the Kubernetes manifests to <dist>/<name>/manifests, checked against every rule.
 

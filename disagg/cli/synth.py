@@ -11,32 +11,33 @@ from disagg.errors import CheckFailedError
 app = typer.Typer()
 
 
-@app.command(epilog="Example: disagg synth environments/pilot.yaml && npx cdk deploy --all --app dist/pilot/stacks")
+@app.command(epilog="Example: disagg synth environments/pilot.yaml && ls dist/pilot/stacks")
 def synth(
     env: EnvironmentFile,
     dist: DistOption = DEFAULT_DIST,
     *,
-    engines: Annotated[bool, typer.Option(help="Let the engines of the `check` extra judge the result.")] = True,
+    engines: Annotated[
+        bool, typer.Option(help="Let the engines of the `check` extra judge the result.")
+    ] = True,
 ) -> None:
     """Write templates to <dist>/<name>/stacks and manifests beside them, and check both.
 
-    No account is asked and nothing is looked up: the same file gives the same bytes everywhere. Exits 2 when a rule
-    or an engine refuses something; each directory is replaced whole or left as it was.
+    No account is asked and nothing is looked up: the same file gives the same bytes everywhere.
+    Exits 2 when a rule or an engine refuses something; each directory is replaced whole or left as
+    it was.
     """
     checked = load_environment(env)
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
-    base = dist / checked.environment.name
-    with artifacts.replaced(base) as fresh:
-        manifests = artifacts.render(checked.environment)
-        artifacts.write_manifests(manifests, fresh / "manifests")
-        artifacts.write_stacks(checked.environment, fresh / "stacks")
-        for name, judge in artifacts.engines(checked.environment, manifests, fresh / "stacks") if engines else ():
-            problems = judge()
-            if problems:
-                raise CheckFailedError(problems)
-            say(f"ok  {name}")
-    for file in sorted((base / "stacks").glob("*.template.json")):
+    written = artifacts.write_all(checked.environment, dist)
+    stacks = written.directory / "stacks"
+    judges = artifacts.engines(checked.environment, written.manifests, stacks) if engines else ()
+    for name, judge in judges:
+        problems = judge()
+        if problems:
+            raise CheckFailedError(problems)
+        say(f"ok  {name}")
+    for file in sorted(stacks.glob("*.template.json")):
         typer.echo(file.as_posix())
-    say(f"deploy: npx cdk deploy --all --app {(base / 'stacks').as_posix()}")
+    say(f"deploy: npx cdk deploy --all --app {stacks.as_posix()}")

@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @app.command(epilog="Example: disagg validate environments/pilot.yaml")
 def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
-    """Check an environment file and say everything that is wrong with it, each with line and remedy.
+    """Check an environment file and say all that is wrong with it, each with line and remedy.
 
     Exits 0 when the file is sound (warnings are shown) and 64 when it is not.
     """
@@ -22,13 +22,19 @@ def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
         problems, valid = error.problems, False
     if output is not Format.TABLE:
         shown = [problem.to_json() for problem in problems]
-        emit({"schema_version": 1, "file": env.as_posix(), "valid": valid, "problems": shown}, output)
+        emit(
+            {"schema_version": 1, "file": env.as_posix(), "valid": valid, "problems": shown}, output
+        )
     else:
         warn(problems)
         if valid:
-            typer.echo(f"{env.as_posix()}: sound" + (f", {_count(len(problems), 'warning')}" if problems else ""))
+            typer.echo(
+                f"{env.as_posix()}: sound"
+                + (f", {_count(len(problems), 'warning')}" if problems else "")
+            )
         else:
-            say(f"{_count(len(problems), 'problem')}; more about one: disagg explain {problems[0].code}")
+            count = _count(len(problems), "problem")
+            say(f"{count}; more about one: disagg explain {problems[0].code}")
     if not valid:
         raise typer.Exit(Exit.USAGE)
 

@@ -1,7 +1,7 @@
-"""The environment file as frozen dataclasses: one definition gives the parser, the JSON schema and the types.
+"""The environment file as frozen dataclasses: parser, JSON schema and types in one definition.
 
-Every field that a user can leave out has a default that works; the docstring below a field is its help text in
-editors (`schemas/environment.schema.json`) and says what the default does.
+Every field that a user can leave out has a default that works; the docstring below a field is its
+help text in editors (`schemas/environment.schema.json`) and says what the default does.
 """
 
 from typing import Annotated, Literal
@@ -84,7 +84,8 @@ class GpuGroup:
     nodes: Count
     """Nodes the layout is planned for: the largest size of the group."""
     desired_nodes: CountOrNone = 0
-    """Nodes to run now. 0 creates the group empty, so that creation costs nothing and cannot fail for capacity."""
+    """Nodes to run now. 0 creates the group empty, so that creation costs nothing and cannot fail
+    for capacity."""
     source: OnDemand = Field(default_factory=OnDemand)
     """How the capacity is bought."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
@@ -116,7 +117,8 @@ class Pool:
     shm_gib: Annotated[int, Field(ge=1, le=4_096)] = 16
     """Size of `/dev/shm` [GiB]; it counts against the pod's memory."""
     huge_pages_mib: Annotated[int, Field(ge=0, le=1_048_576, multiple_of=2)] = 0
-    """2 MiB huge pages of one pod [MiB]. 0 tells libfabric to do without; the driver keeps 10,256 MiB a node."""
+    """2 MiB huge pages of one pod [MiB]. 0 tells libfabric to do without; the driver keeps 10,256
+    MiB a node."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -132,7 +134,8 @@ class Router:
     """The endpoint picker (EPP) in front of both pools."""
 
     policy: Literal["load_aware", "prefix_aware"] = "prefix_aware"
-    """`prefix_aware` sends a prompt where its prefix is cached; `load_aware` looks at queues only."""
+    """`prefix_aware` sends a prompt where its prefix is cached; `load_aware` looks at queues
+    only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -140,7 +143,8 @@ class KvTransfer:
     """How the KV cache travels from prefill to decode (NIXL over EFA)."""
 
     failure_policy: Literal["fail", "recompute"] = "fail"
-    """`fail` answers 500 when a transfer is lost; `recompute` hides it by prefilling again on decode."""
+    """`fail` answers 500 when a transfer is lost; `recompute` hides it by prefilling again on
+    decode."""
     lease_seconds: Annotated[int, Field(ge=10, le=3_600)] = 30
     """How long prefill keeps a finished KV cache for decode to fetch [s]."""
     block_size: Literal[16, 32, 64, 128] = 128
@@ -160,11 +164,13 @@ class Serving:
     decode: Pool
     baseline: BaselinePool = Field(default_factory=BaselinePool)
     placement: Literal["separate_nodes", "colocate"] = "separate_nodes"
-    """`separate_nodes`: a node group for each role. `colocate`: both roles on the nodes of `capacity.shared`."""
+    """`separate_nodes`: a node group for each role. `colocate`: both roles on the nodes of
+    `capacity.shared`."""
     router: Router = Field(default_factory=Router)
     kv_transfer: KvTransfer = Field(default_factory=KvTransfer)
     pod_privilege: Literal["ipc_lock", "privileged"] = "ipc_lock"
-    """What pods may do to register GPU memory for RDMA; `privileged` is the fallback where IPC_LOCK is refused."""
+    """What pods may do to register GPU memory for RDMA; `privileged` is the fallback where IPC_LOCK
+    is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -201,7 +207,8 @@ class Environment:
 
     apiVersion: Literal["disagg/v1"]  # noqa: N815  Why: the key of the file, as Kubernetes users expect it.
     name: Annotated[str, Field(pattern=NAME, examples=["pilot"])]
-    """Names stacks (`Disagg-Pilot-Network`), the cluster and namespaces: 1 to 30 of a-z, 0-9 and -."""
+    """Names stacks (`Disagg-Pilot-Network`), the cluster and namespaces: 1 to 30 of a-z, 0-9 and
+    -."""
     aws: Aws
     network: Network
     cluster: Cluster

@@ -1,4 +1,4 @@
-"""A document to typed sections: every section is parsed on its own, so one mistake hides no other."""
+"""A document to typed sections, each parsed on its own: one mistake hides no other."""
 
 import json
 from dataclasses import MISSING, dataclass, field, fields
@@ -14,6 +14,23 @@ from disagg.errors import Problem
 
 _YAML_1_1_BOOLEANS = {"on", "off", "yes", "no", "y", "n"}
 _UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
+_NEEDS = {
+    "literal_error": "{expected}",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_pattern_mismatch": "{words}",
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dataclass_type": "a mapping of keys",
+    "dataclass_exact_type": "a mapping of keys",
+}
+"""What pydantic's kinds of error ask for, in the words of a user."""
 _MISSING = {"missing", "missing_argument"}
 
 
@@ -48,7 +65,9 @@ def parse(document: Document) -> Parsed:
     if not isinstance(document.data, dict):
         got = f"got {_shown(document.data)}"
         need = "keys such as `name:` and `aws:`"
-        parsed.problems.append(document.problem("DISAGG-TYPE-001", (), got=got, need=need, fix="see: disagg init"))
+        parsed.problems.append(
+            document.problem("DISAGG-TYPE-001", (), got=got, need=need, fix="see: disagg init")
+        )
         return parsed
     known = {f.name: f for f in fields(Environment)}
     for key in document.data.keys() - known.keys():
@@ -67,13 +86,15 @@ def _section(document: Document, name: str, parsed: Parsed) -> None:
     data = document.data[name]
     try:
         parsed.sections[name] = _validate(name, data)
-        return
     except ValidationError as error:
         details = error.errors(include_url=False)
+    else:
+        return
     problems = [_problem(document, name, detail) for detail in details]
     parsed.problems += [problem for problem in problems if not _is_the_same_slip(problem, problems)]
     if all(detail["type"] in _UNKNOWN for detail in details):
-        # Why: a key nobody reads changes nothing else, so the rules can still judge the rest of the section.
+        # Why: a key nobody reads changes nothing else, so the rules can still judge the rest of the
+        # section.
         pruned = json.loads(json.dumps(data))
         for detail in details:
             _drop(pruned, detail["loc"])
@@ -106,7 +127,9 @@ def _drop(data: Any, loc: Loc) -> None:
 def _problem(document: Document, section: str, detail: Any) -> Problem:
     loc: Loc = (section, *_known(document, (section,), detail["loc"]))
     if detail["type"] in _UNKNOWN:
-        return _unknown(document, (section, *detail["loc"]), _siblings((section, *detail["loc"][:-1])))
+        return _unknown(
+            document, (section, *detail["loc"]), _siblings((section, *detail["loc"][:-1]))
+        )
     if detail["type"] in _MISSING:
         return _missing(document, (section, *detail["loc"]))
     got, need = f"got {_shown(detail['input'])}", _need(detail)
@@ -142,11 +165,12 @@ def _unknown(document: Document, loc: Loc, siblings: list[str]) -> Problem:
 
 
 def _missing(document: Document, loc: Loc) -> Problem:
-    spec = _field(loc)
     need = f"`{loc[-1]}:`"
-    examples = getattr(spec, "examples", None)
-    fix = f"add it, for instance {loc[-1]}: {json.dumps(examples[0])}" if examples else f"add {loc[-1]}:"
-    return document.problem("DISAGG-KEY-002", loc, got="the key is missing", need=need, fix=fix, key=True)
+    example = _example(loc)
+    fix = f"add it, for instance {loc[-1]}: {json.dumps(example)}" if example else f"add {loc[-1]}:"
+    return document.problem(
+        "DISAGG-KEY-002", loc, got="the key is missing", need=need, fix=fix, key=True
+    )
 
 
 def _models(annotation: Any) -> list[type]:
@@ -169,34 +193,25 @@ def _siblings(loc: Loc) -> list[str]:
     return sorted({f.name for model in _at(loc) for f in fields(model)})
 
 
-def _field(loc: Loc) -> Any:
-    found = [getattr(model, "__pydantic_fields__").get(loc[-1]) for model in _at(loc[:-1])]
-    return found[0] if found else None
+def _example(loc: Loc) -> Any:
+    """Return the first example of the key's definition, or None."""
+    found: list[Any] = [vars(model)["__pydantic_fields__"].get(loc[-1]) for model in _at(loc[:-1])]
+    examples = found[0].examples if found and found[0] else None
+    return examples[0] if examples else None
 
 
 def _choices(detail: Any) -> list[str]:
-    return [part.strip(" '") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+    return [
+        part.strip(" '") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")
+    ]
 
 
 def _need(detail: Any) -> str:
-    context = detail.get("ctx", {})
-    needs = {
-        "literal_error": lambda: f"{context['expected']}",
-        "greater_than_equal": lambda: f"{context['ge']} or more",
-        "less_than_equal": lambda: f"{context['le']} or less",
-        "multiple_of": lambda: f"a multiple of {context['multiple_of']}",
-        "string_pattern_mismatch": lambda: PATTERNS[context["pattern"]],
-        "too_short": lambda: f"at least {context['min_length']} entries",
-        "too_long": lambda: f"at most {context['max_length']} entries",
-        "int_type": lambda: "a whole number",
-        "int_from_float": lambda: "a whole number",
-        "string_type": lambda: "text",
-        "bool_type": lambda: "true or false",
-        "tuple_type": lambda: "a list",
-        "dataclass_type": lambda: "a mapping of keys",
-        "dataclass_exact_type": lambda: "a mapping of keys",
-    }
-    return needs.get(detail["type"], lambda: str(detail["msg"]).lower())()
+    words = _NEEDS.get(detail["type"])
+    if words is None:
+        return str(detail["msg"]).lower()
+    context = dict(detail.get("ctx", {}))
+    return words.format(words=PATTERNS.get(context.get("pattern", "")), **context)
 
 
 def _shown(value: Any) -> str:

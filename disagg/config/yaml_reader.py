@@ -1,7 +1,7 @@
 """YAML 1.2 text as plain data, with the line and column of every key and value.
 
-ruamel.yaml composes the node graph; the walk below builds plain values, so it also owns duplicate keys, the
-budget against alias bombs, depth, tags and non-finite numbers.
+ruamel.yaml composes the node graph; the walk below builds plain values, so it also owns duplicate
+keys, the budget against alias bombs, depth, tags and non-finite numbers.
 """
 
 import math
@@ -46,11 +46,20 @@ class Document:
         table = self.keys if key and known in self.keys else self.values
         return table.get(known, (1, 1))
 
-    def problem(self, code: str, loc: Loc, *, got: str, need: str, fix: str, key: bool = False) -> Problem:
+    def problem(
+        self, code: str, loc: Loc, *, got: str, need: str, fix: str, key: bool = False
+    ) -> Problem:
         """Return a problem placed at `loc`."""
         line, column = self.position(loc, key=key)
         return Problem(
-            code=code, file=self.file, line=line, column=column, path=dotted(loc), got=got, need=need, fix=fix
+            code=code,
+            file=self.file,
+            line=line,
+            column=column,
+            path=dotted(loc),
+            got=got,
+            need=need,
+            fix=fix,
         )
 
 
@@ -73,7 +82,7 @@ def dotted(loc: Loc) -> str:
 
 
 def read(path: Path) -> Document:
-    """Return the parsed file; what is wrong with its form is in `problems`, and nothing is raised."""
+    """Return the parsed file; nothing is raised, what is wrong is in its `problems`."""
     document = Document(file=path.as_posix())
     text = _text(path, document)
     if text is not None:
@@ -90,22 +99,39 @@ def read_text(text: str, file: str) -> Document:
 
 def _text(path: Path, document: Document) -> str | None:
     def refuse(code: str, got: str, need: str, fix: str) -> None:
-        document.problems.append(Problem(code=code, file=document.file, path="", got=got, need=need, fix=fix))
+        document.problems.append(
+            Problem(code=code, file=document.file, path="", got=got, need=need, fix=fix)
+        )
 
     if path.is_dir():
         refuse("DISAGG-FILE-002", "got a directory", "one file", "name a file in it")
         return None
     if not path.exists():
-        refuse("DISAGG-FILE-001", "no such file", "an environment file", "check the path, or write one: disagg init")
+        refuse(
+            "DISAGG-FILE-001",
+            "no such file",
+            "an environment file",
+            "check the path, or write one: disagg init",
+        )
         return None
     try:
         raw = path.read_bytes()
     except OSError as error:
-        refuse("DISAGG-FILE-003", f"cannot be read: {error.strerror}", "a readable file", "check its permissions")
+        refuse(
+            "DISAGG-FILE-003",
+            f"cannot be read: {error.strerror}",
+            "a readable file",
+            "check its permissions",
+        )
         return None
     if len(raw) > MAX_FILE_BYTES:
         size = f"{len(raw):,} bytes"
-        refuse("DISAGG-FILE-004", f"got {size}", f"at most {MAX_FILE_BYTES:,}", "is it an environment file?")
+        refuse(
+            "DISAGG-FILE-004",
+            f"got {size}",
+            f"at most {MAX_FILE_BYTES:,}",
+            "is it an environment file?",
+        )
         return None
     try:
         return raw.decode("utf-8-sig")
@@ -130,34 +156,52 @@ def _compose(text: str, document: Document) -> None:
     try:
         node = YAML(typ="safe", pure=True).compose(text)
         if node is None:
-            document.problems.append(
-                document.problem("DISAGG-YAML-003", (), got="the file is empty", need="an environment", fix="disagg init")
+            got = "the file is empty"
+            _refuse(
+                document, "DISAGG-YAML-003", None, got=got, need="an environment", fix="disagg init"
             )
-            return
-        document.data = _walk(document, node, ())
-    except _RefusedError as refused:
-        _refuse(document, "DISAGG-YAML-004", refused.mark, refused.got, refused.need, refused.fix)
-    except RecursionError:
-        _refuse(document, "DISAGG-YAML-004", None, "nested too deep", f"at most {MAX_DEPTH} levels", "flatten it")
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        if "single document" in str(error.context):
-            got, need, fix = "a second document starts here", "one document", "put each environment in its own file"
-            _refuse(document, "DISAGG-YAML-002", mark, got, need, fix)
         else:
-            fix = "use spaces, not tabs" if "\\t" in str(error.problem) else "correct the YAML here"
-            got = " ".join(str(error.problem or error.context).split())
-            _refuse(document, "DISAGG-YAML-001", mark, got, "YAML 1.2", fix)
+            document.data = _walk(document, node, ())
+    except _RefusedError as error:
+        code, mark = "DISAGG-YAML-004", error.mark
+        _refuse(document, code, mark, got=error.got, need=error.need, fix=error.fix)
+    except RecursionError:
+        need = f"at most {MAX_DEPTH} levels"
+        _refuse(
+            document, "DISAGG-YAML-004", None, got="nested too deep", need=need, fix="flatten it"
+        )
+    except MarkedYAMLError as error:
+        _refuse_syntax(document, error)
     except (YAMLError, ValueError) as error:
         got = " ".join(str(error).split())[:200]
-        _refuse(document, "DISAGG-YAML-001", None, got, "YAML 1.2", "correct the YAML")
+        _refuse(document, "DISAGG-YAML-001", None, got=got, need="YAML 1.2", fix="correct the YAML")
 
 
-def _refuse(document: Document, code: str, mark: Any, got: str, need: str, fix: str) -> None:
+def _refuse_syntax(document: Document, error: MarkedYAMLError) -> None:
+    mark = error.problem_mark or error.context_mark
+    if "single document" in str(error.context):
+        got, fix = "a second document starts here", "put each environment in its own file"
+        _refuse(document, "DISAGG-YAML-002", mark, got=got, need="one document", fix=fix)
+        return
+    got = " ".join(str(error.problem or error.context).split())
+    fix = "use spaces, not tabs" if "\\t" in got else "correct the YAML here"
+    _refuse(document, "DISAGG-YAML-001", mark, got=got, need="YAML 1.2", fix=fix)
+
+
+def _refuse(document: Document, code: str, mark: Any, *, got: str, need: str, fix: str) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     document.data = None
     document.problems.append(
-        Problem(code=code, file=document.file, line=line, column=column, path="", got=got, need=need, fix=fix)
+        Problem(
+            code=code,
+            file=document.file,
+            line=line,
+            column=column,
+            path="",
+            got=got,
+            need=need,
+            fix=fix,
+        )
     )
 
 
@@ -217,7 +261,12 @@ def _merge_pairs(value: Node) -> list[tuple[Node, Node]]:
     pairs: list[tuple[Node, Node]] = []
     for source in sources:
         if not isinstance(source, MappingNode):
-            raise _RefusedError(source, "`<<` merges something that is not a mapping", "a mapping", "merge an anchor")
+            raise _RefusedError(
+                source,
+                "`<<` merges something that is not a mapping",
+                "a mapping",
+                "merge an anchor",
+            )
         pairs += source.value
     return pairs
 
@@ -233,6 +282,8 @@ def _scalar(node: ScalarNode) -> Any:
     if tag == "float":
         number = float(text.lower().replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
         if not math.isfinite(number):
-            raise _RefusedError(node, f"{text} is not a finite number", "a finite number", "write a number")
+            raise _RefusedError(
+                node, f"{text} is not a finite number", "a finite number", "write a number"
+            )
         return number
     return text

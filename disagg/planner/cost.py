@@ -35,7 +35,7 @@ class CostLine:
 
 
 def cost_lines(environment: Environment) -> tuple[CostLine, ...]:
-    """Return every hourly cost of the environment at its planned size, without data transfer and storage."""
+    """Return every hourly cost at the planned size, without data transfer and storage."""
     kind = Kind.PUBLISHED if environment.aws.region == PRICED_REGION else Kind.ASSUMED
     lines = []
     for name, group in groups(environment.capacity).items():
@@ -55,7 +55,12 @@ def cost_lines(environment: Environment) -> tuple[CostLine, ...]:
     system = SYSTEM_INSTANCE_TYPES[environment.cluster.system_instance_type]
     zones = len(environment.network.availability_zone_ids)
     other = (
-        (f"{system.name}, system nodes", environment.cluster.system_nodes, system.usd_per_hour, system.source),
+        (
+            f"{system.name}, system nodes",
+            environment.cluster.system_nodes,
+            system.usd_per_hour,
+            system.source,
+        ),
         ("EKS control plane", 1, PRICES["eks_cluster"].usd, PRICES["eks_cluster"].source),
         ("NAT gateway", 1, PRICES["nat_gateway"].usd, PRICES["nat_gateway"].source),
         (

@@ -1,9 +1,10 @@
-"""Does the layout fit the nodes: what is short, what is idle, and the layout that would use everything."""
+"""Does the layout fit the nodes: what is short, what is idle, what would use everything."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.config.environment import Capacity, GpuGroup, Serving
+from disagg.config.environment import Capacity, Serving
 from disagg.planner.layout import (
     RESOURCE_NAMES,
     NodePlan,
@@ -50,7 +51,9 @@ class Idle:
     usd_per_hour: float | None
 
 
-def placement(serving: Serving, capacity: Capacity) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
+def placement(
+    serving: Serving, capacity: Capacity
+) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
     """Return the nodes with the pods of the layout on them, and the pods without a place."""
     return place(pods(serving, capacity), nodes(capacity))
 
@@ -75,11 +78,14 @@ def _shortage(
     usable = [node for node in filled if node.group in one.groups]
     # Why: the other roles' pods are already there, so what is left for this role is what counts.
     left = [
-        node.available - sum((p.requests for p in node.pods if p.role != role), Resources()) for node in usable
+        node.available - sum((p.requests for p in node.pods if p.role != role), Resources())
+        for node in usable
     ]
     total = sum(left, Resources())
     wanted = one.requests.times(placed + homeless)
-    resource = max(RESOURCE_NAMES, key=lambda name: getattr(wanted, name) / max(1, getattr(total, name)))
+    resource = max(
+        RESOURCE_NAMES, key=lambda name: getattr(wanted, name) / max(1, getattr(total, name))
+    )
     return Shortage(
         role=role,
         resource=resource,
@@ -113,8 +119,8 @@ def _nodes_needed(one: PodPlan, serving: Serving, capacity: Capacity) -> int | N
 
 def resized(capacity: Capacity, group: str, count: int) -> Capacity:
     """Return the capacity with `group` at `count` nodes."""
-    changed: GpuGroup = replace(groups(capacity)[group], nodes=count)
-    return replace(capacity, **{group: changed})
+    changed: dict[str, Any] = {group: replace(groups(capacity)[group], nodes=count)}
+    return replace(capacity, **changed)
 
 
 def idle(filled: tuple[NodePlan, ...]) -> tuple[Idle, ...]:
@@ -125,7 +131,11 @@ def idle(filled: tuple[NodePlan, ...]) -> tuple[Idle, ...]:
         gpus = sum(node.free.gpus for node in members)
         instance = INSTANCE_TYPES[members[0].instance_type]
         if gpus:
-            price = None if instance.usd_per_hour is None else instance.usd_per_hour * gpus / instance.gpus
+            price = (
+                None
+                if instance.usd_per_hour is None
+                else instance.usd_per_hour * gpus / instance.gpus
+            )
             found.append(Idle(group=group, gpus=gpus, usd_per_hour=price))
     return tuple(found)
 
@@ -133,8 +143,8 @@ def idle(filled: tuple[NodePlan, ...]) -> tuple[Idle, ...]:
 def full_layout(serving: Serving, capacity: Capacity) -> Serving | None:
     """Return the layout with more replicas that leaves as few GPUs idle as possible.
 
-    With separate nodes each role fills its own group. With colocation the ratio of prefill to decode is kept.
-    None when no layout uses more GPUs.
+    With separate nodes each role fills its own group. With colocation the ratio of prefill to
+    decode is kept. None when no layout uses more GPUs.
     """
     best = serving
     if serving.placement == "separate_nodes":
@@ -142,7 +152,9 @@ def full_layout(serving: Serving, capacity: Capacity) -> Serving | None:
             best = _grown(best, capacity, ((role, 1),))
     else:
         best = _grown(
-            best, capacity, (("prefill", serving.prefill.replicas), ("decode", serving.decode.replicas))
+            best,
+            capacity,
+            (("prefill", serving.prefill.replicas), ("decode", serving.decode.replicas)),
         )
     return None if best == serving else best
 
@@ -151,7 +163,8 @@ def _grown(serving: Serving, capacity: Capacity, steps: tuple[tuple[str, int], .
     best = serving
     while True:
         more = {
-            role: replace(getattr(best, role), replicas=getattr(best, role).replicas + step) for role, step in steps
+            role: replace(getattr(best, role), replicas=getattr(best, role).replicas + step)
+            for role, step in steps
         }
         candidate: Serving = replace(best, **more)
         if placement(candidate, capacity)[1]:

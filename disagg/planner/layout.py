@@ -9,15 +9,19 @@ from disagg.config.environment import BaselinePool, Capacity, GpuGroup, Pool, Se
 from disagg.units import gib_to_mib
 
 CPU_PER_GPU = 8
-"""CPU cores of a model server for each GPU. Source: llm-d guides/pd-disaggregation (8 at tp 1, 16 at tp 4), rounded up."""
+"""CPU cores of a model server for each GPU. Source: llm-d guides/pd-disaggregation (8 at tp 1, 16
+at tp 4), rounded up."""
 MEMORY_GIB_PER_GPU = 64
-"""RAM of a model server for each GPU [GiB], without `/dev/shm`. Source: llm-d v0.5.1 guide, 64Gi at tp 1."""
+"""RAM of a model server for each GPU [GiB], without `/dev/shm`. Source: llm-d v0.5.1 guide, 64Gi at
+tp 1."""
 NODE_AGENTS_CPU_MILLI = 2_000
 NODE_AGENTS_MEMORY_MIB = 4_096
-"""Left on each GPU node for daemons (CNI, proxy, device plugins, exporters): assumed, 2026-11-23."""
+"""Left on each GPU node for daemons (CNI, proxy, device plugins, exporters): assumed,
+2026-11-23."""
 SIDECAR_CPU_MILLI = 1_000
 SIDECAR_MEMORY_MIB = 1_024
-"""Routing sidecar of a decode pod: assumed; measured at rest 35-45 MiB (llm-d pd-sidecar, 2026-11-23)."""
+"""Routing sidecar of a decode pod: assumed; measured at rest 35-45 MiB (llm-d pd-sidecar,
+2026-11-23)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,10 +37,14 @@ class Resources:
     pods: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(**{name: getattr(self, name) + getattr(other, name) for name in RESOURCE_NAMES})
+        return Resources(
+            **{name: getattr(self, name) + getattr(other, name) for name in RESOURCE_NAMES}
+        )
 
     def __sub__(self, other: "Resources") -> "Resources":
-        return Resources(**{name: getattr(self, name) - getattr(other, name) for name in RESOURCE_NAMES})
+        return Resources(
+            **{name: getattr(self, name) - getattr(other, name) for name in RESOURCE_NAMES}
+        )
 
     def times(self, count: int) -> "Resources":
         """Return `count` times every amount."""
@@ -91,7 +99,7 @@ def groups(capacity: Capacity) -> dict[str, GpuGroup]:
 
 
 def efa_devices(instance: InstanceType, gpus: int) -> int:
-    """Return the EFA devices of a pod with `gpus` GPUs: its share of the node, one at least, none shared.
+    """Return the EFA devices of a pod: its GPUs' share of the node, one at least, none shared.
 
     Example:
         >>> efa_devices(INSTANCE_TYPES["p6-b200.48xlarge"], 4)
@@ -101,7 +109,7 @@ def efa_devices(instance: InstanceType, gpus: int) -> int:
 
 
 def node_resources(instance: InstanceType) -> Resources:
-    """Return what a node gives to model servers: what kubelet leaves, less the node's own daemons."""
+    """Return what a node gives to model servers: what kubelet and daemons leave."""
     return Resources(
         gpus=instance.gpus,
         efa_devices=instance.efa_devices,
@@ -127,12 +135,12 @@ def server_requests(pool: Pool, instance: InstanceType) -> Resources:
 
 
 def baseline_as_pool(baseline: BaselinePool) -> Pool:
-    """Return the baseline pool with the resource defaults of the other pools, at least one replica."""
+    """Return the baseline pool with the defaults of the other pools, one replica at least."""
     return Pool(replicas=max(1, baseline.replicas), tensor_parallel=baseline.tensor_parallel)
 
 
 def pool_groups(role: str, serving: Serving, capacity: Capacity) -> tuple[str, ...]:
-    """Return the node groups a role may run in: its own, the shared one, or for the baseline any."""
+    """Return the node groups a role may run in: its own, the shared one, or any (baseline)."""
     if serving.placement == "colocate":
         return ("shared",)
     return (role,) if role != "baseline" else tuple(groups(capacity))
@@ -149,7 +157,7 @@ def pool_instance(role: str, serving: Serving, capacity: Capacity) -> InstanceTy
 
 
 def pod(role: str, serving: Serving, capacity: Capacity) -> PodPlan:
-    """Return one pod of a role: `prefill`, `decode` (with its routing sidecar) or `baseline` (without EFA)."""
+    """Return one pod of a role; decode has its routing sidecar, the baseline no EFA."""
     pools = {
         "prefill": serving.prefill,
         "decode": serving.decode,
@@ -196,11 +204,14 @@ def nodes(capacity: Capacity) -> tuple[NodePlan, ...]:
     )
 
 
-def place(wanted: Iterator[PodPlan], empty: tuple[NodePlan, ...]) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
+def place(
+    wanted: Iterator[PodPlan], empty: tuple[NodePlan, ...]
+) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
     """Return the nodes with pods on them, and the pods that fit nowhere.
 
-    Packs each pod on the fullest node that still takes it. All pods of a role are alike and larger roles come
-    first, so with power-of-two tensor parallelism this finds a packing whenever one exists for the GPUs.
+    Packs each pod on the fullest node that still takes it. All pods of a role are alike and larger
+    roles come first, so with power-of-two tensor parallelism this finds a packing whenever one
+    exists for the GPUs.
     """
     filled = list(empty)
     homeless: list[PodPlan] = []

@@ -10,7 +10,8 @@ from disagg.units import Bytes, mib_to_bytes
 GPU_MEMORY_UTILIZATION = 0.9
 """Share of a GPU's memory vLLM takes. Source: vLLM's own default of --gpu-memory-utilization."""
 ACTIVATION_BYTES = Bytes(4 * 1024**3)
-"""Room for activations and CUDA graphs on one GPU [B]: assumed, 2026-11-23; vLLM measures it at start."""
+"""Room for activations and CUDA graphs on one GPU [B]: assumed, 2026-11-23; vLLM measures it at
+start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,11 +31,13 @@ class GpuMemory:
         return self.kv_cache / self.longest_request
 
 
-def gpu_memory(model: Model, instance: InstanceType, tensor_parallel: int, context_tokens: int) -> GpuMemory:
+def gpu_memory(
+    model: Model, instance: InstanceType, tensor_parallel: int, context_tokens: int
+) -> GpuMemory:
     """Return how one GPU divides its memory.
 
-    Weights and KV heads are split over the GPUs of a pod; a pod with more GPUs than KV heads holds copies of a head,
-    so a GPU never keeps less than one head.
+    Weights and KV heads are split over the GPUs of a pod; a pod with more GPUs than KV heads holds
+    copies of a head, so a GPU never keeps less than one head.
 
     Args:
         model: Geometry and weight bytes.

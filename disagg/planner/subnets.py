@@ -43,21 +43,21 @@ class SubnetLayout:
 
 
 def subnet_layout(network: Network) -> SubnetLayout:
-    """Return the subnets of a VPC: half for the fabric zone's GPU nodes, a sixteenth for each other use.
+    """Return the subnets of a VPC: half of it for GPU nodes, a sixteenth for each other use.
 
     Args:
         network: A checked network; its prefix lies between /16 and /22 and it has two to six zones.
 
-    Returns:
-        The fabric subnet, one system subnet for each zone in the order of the file, and one public subnet in the
-        fabric zone. Adding a zone at the end of the list moves none of the others.
+    Returns: The fabric subnet, one system subnet for each zone in the order of the file, and one
+        public subnet in the fabric zone. Adding a zone at the end of the list moves none of the
+        others.
 
     Raises:
         ValueError: The range is not IPv4 CIDR notation or too small to be cut.
 
     Example:
-        >>> net = Network(cidr="10.42.0.0/16", availability_zone_ids=("usw2-az1", "usw2-az2"), fabric_zone_id="usw2-az2")
-        >>> layout = subnet_layout(net)
+        >>> zones = ("usw2-az1", "usw2-az2")
+        >>> layout = subnet_layout(Network(availability_zone_ids=zones, fabric_zone_id=zones[1]))
         >>> layout.fabric.cidr, layout.system[0].cidr, layout.public.cidr
         ('10.42.0.0/17', '10.42.128.0/20', '10.42.240.0/20')
     """
@@ -71,5 +71,7 @@ def subnet_layout(network: Network) -> SubnetLayout:
     return SubnetLayout(
         fabric=Subnet(name="Fabric", cidr=str(fabric), zone_id=network.fabric_zone_id),
         system=system,
-        public=Subnet(name="Public", cidr=str(slices[-1]), zone_id=network.fabric_zone_id, public=True),
+        public=Subnet(
+            name="Public", cidr=str(slices[-1]), zone_id=network.fabric_zone_id, public=True
+        ),
     )

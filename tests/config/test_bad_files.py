@@ -1,4 +1,5 @@
-"""Every wrong environment file under `bad/` gets exactly the report beside it, exit 64 and nothing written."""
+"""Every wrong environment file under `bad/` gets exactly the report beside it, exit 64 and nothing
+written."""
 
 from pathlib import Path
 
@@ -24,7 +25,10 @@ def test_there_are_at_least_forty_wrong_files_each_with_its_report() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_wrong_file_gets_the_report_beside_it(
-    file: Path, update_golden: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    file: Path,
+    update_golden: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(BAD)
     code, said = report(capsys, file.name)
@@ -58,13 +62,17 @@ def test_a_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "DISAGG-FILE-002" in said
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, said = report(capsys, str(tmp_path / "nothing.yaml"))
     assert code == 64
     assert "DISAGG-FILE-001" in said
 
 
-def test_a_file_over_one_mebibyte_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_over_one_mebibyte_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     large = tmp_path / "large.yaml"
     large.write_text("# " + "x" * 1024 * 1024, encoding="utf-8")
     code, said = report(capsys, str(large))

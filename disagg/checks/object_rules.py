@@ -1,0 +1,256 @@
+"""Rules about objects as a whole: what they may contain, and that they fit together."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from disagg.checks.manifest_objects import Json, Manifests, Workload, selects, title, walk
+from disagg.checks.rule import Finding, rule
+
+BUILT_IN_KINDS = frozenset(
+    {
+        ("apps/v1", "Deployment"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io/v1", "Role"),
+        ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+        ("scheduling.k8s.io/v1", "PriorityClass"),
+        ("v1", "ConfigMap"),
+        ("v1", "Namespace"),
+        ("v1", "Service"),
+        ("v1", "ServiceAccount"),
+    }
+)
+"""(apiVersion, kind) of everything rendered; each has a schema in kubernetes-validate."""
+_CLUSTER_WIDE = frozenset({"Namespace", "PriorityClass"})
+
+_FOREIGN = {
+    "a CloudFormation token": re.compile(r"\$\{Token\["),
+    "an ARN": re.compile(r"\barn:"),
+    "an account id": re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])"),
+}
+
+
+@rule("DISAGG-OBJ-001")
+def no_account_in_manifests(manifests: Manifests) -> Iterator[Finding]:
+    """No manifest holds a CloudFormation token, an ARN or an account id.
+
+    Manifests render, diff and validate without an account; identity is bound on the AWS side by role,
+    namespace and service account (design law 3). cdk8s prints an unresolved token as text, without an
+    error. Source: measured, aws-cdk-lib 2.275 with cdk8s 2.70.
+    """
+    for one in manifests.objects:
+        for at, value in walk(one):
+            for what, pattern in _FOREIGN.items():
+                if isinstance(value, str) and pattern.search(value):
+                    yield Finding(
+                        at=(title(one), *at),
+                        got=f"{what} in {value[:60]!r}",
+                        need="text that is the same in every account",
+                        fix="bind it on the AWS side, by role, namespace and service account",
+                    )
+
+
+@rule("DISAGG-OBJ-002")
+def every_kind_has_a_schema(manifests: Manifests) -> Iterator[Finding]:
+    """Every object is of a kind whose schema is known.
+
+    A kind without a schema passes every validator unread. Source: kubernetes-validate only warns.
+    """
+    for one in manifests.objects:
+        kind = (one.get("apiVersion"), one.get("kind"))
+        if kind not in BUILT_IN_KINDS:
+            yield Finding(
+                at=(title(one), "apiVersion"),
+                got=f"{kind[0]} {kind[1]}",
+                need="a kind with a schema",
+                fix="use a built-in kind, or add its schema and list it here",
+            )
+
+
+@rule("DISAGG-OBJ-003")
+def every_namespace_is_rendered(manifests: Manifests) -> Iterator[Finding]:
+    """Every object stands in a namespace that is rendered too, or is cluster-wide.
+
+    Without one it lands in whatever namespace the person who applies it has selected.
+    """
+    rendered = {one["metadata"]["name"] for one in manifests.kind("Namespace")}
+    for one in manifests.objects:
+        namespace = one["metadata"].get("namespace")
+        if (one["kind"] in _CLUSTER_WIDE) != (namespace is None) or (
+            namespace is not None and namespace not in rendered
+        ):
+            yield Finding(
+                at=(title(one), "metadata", "namespace"),
+                got=str(namespace),
+                need=f"one of {', '.join(sorted(rendered))}, or none where the kind is cluster-wide",
+                fix="name the namespace in the chart",
+            )
+
+
+@rule("DISAGG-OBJ-004")
+def every_name_is_used_once(manifests: Manifests) -> Iterator[Finding]:
+    """No two objects have the same kind, namespace and name.
+
+    The second would replace the first on apply.
+    """
+    for name, count in Counter(title(one) for one in manifests.objects).items():
+        if count > 1:
+            yield Finding(
+                at=(name,), got=f"{count} objects", need="one", fix="give each its own name"
+            )
+
+
+def _selected(manifests: Manifests, one: Json, match: dict[str, str]) -> list[Workload]:
+    namespace = one["metadata"].get("namespace")
+    return [w for w in manifests.workloads if w.namespace == namespace and selects(match, w.labels)]
+
+
+@rule("DISAGG-OBJ-005")
+def selectors_select_one_workload(manifests: Manifests) -> Iterator[Finding]:
+    """Every Deployment, Service and PodDisruptionBudget selects the pods of exactly one Deployment.
+
+    Two Deployments that select each other's pods fight over them; a Service or budget that selects
+    nothing does nothing, without an error.
+    """
+    for one in manifests.kind("Deployment", "Service", "PodDisruptionBudget"):
+        given = one["spec"].get("selector", {})
+        match = given if one["kind"] == "Service" else given.get("matchLabels", {})
+        found = [w.name for w in _selected(manifests, one, match)]
+        own = one["kind"] != "Deployment" or found == [one["metadata"]["name"]]
+        if len(found) != 1 or not own:
+            yield Finding(
+                at=(title(one), "spec", "selector"),
+                got=f"it selects the pods of {', '.join(found) or 'no Deployment'}",
+                need="exactly one Deployment" if own else "its own pods only",
+                fix="select by app.kubernetes.io/instance and app.kubernetes.io/component",
+            )
+
+
+@rule("DISAGG-OBJ-006")
+def service_ports_exist(manifests: Manifests) -> Iterator[Finding]:
+    """Every port a Service sends to is a port of the pods it selects.
+
+    A name that no container has leaves the Service without endpoints.
+    """
+    for one in manifests.kind("Service"):
+        for index, port in enumerate(one["spec"].get("ports", [])):
+            target = port.get("targetPort", port["port"])
+            for workload in _selected(manifests, one, one["spec"].get("selector", {})):
+                if not any(c.resolve(target) for c in workload.containers):
+                    yield Finding(
+                        at=(title(one), "spec", "ports", index, "targetPort"),
+                        got=f"{target}, which no container of {workload.name} has",
+                        need="a container port of the selected pods",
+                        fix="name the port of the container",
+                    )
+
+
+@rule("DISAGG-OBJ-007")
+def budgets_let_a_node_drain(manifests: Manifests) -> Iterator[Finding]:
+    """No PodDisruptionBudget forbids every eviction.
+
+    `minAvailable: 1` on one replica answers 429 to every drain of its node. Source: measured on a real
+    API server 1.34.
+    """
+    for one in manifests.kind("PodDisruptionBudget"):
+        spec = one["spec"]
+        match = spec.get("selector", {}).get("matchLabels", {})
+        for workload in _selected(manifests, one, match):
+            least = spec.get("minAvailable", 0)
+            blocked = spec.get("maxUnavailable") in (0, "0%") or least == "100%"
+            if blocked or (isinstance(least, int) and least >= workload.replicas > 0):
+                yield Finding(
+                    at=(title(one), "spec"),
+                    got=f"no pod of {workload.replicas} may be evicted",
+                    need="at least one",
+                    fix="use maxUnavailable: 1",
+                )
+
+
+@rule("DISAGG-OBJ-008")
+def everything_referenced_is_rendered(manifests: Manifests) -> Iterator[Finding]:
+    """Every ConfigMap, service account and priority class that a pod names is rendered.
+
+    The API server accepts a Deployment that names a missing one; its pods are then refused.
+    """
+    have = {title(one) for one in manifests.objects} | {"ConfigMap kube-root-ca.crt"}
+    for workload in manifests.workloads:
+        place = workload.namespace
+        wanted = {
+            f"ServiceAccount {place}/{workload.pod.get('serviceAccountName', 'default')}",
+            f"PriorityClass {workload.pod.get('priorityClassName')}",
+        }
+        for volume in workload.pod.get("volumes", []):
+            if "configMap" in volume:
+                wanted.add(f"ConfigMap {place}/{volume['configMap']['name']}")
+        for missing in sorted(wanted - have):
+            yield Finding(
+                at=workload.at,
+                got=f"{missing} is named and not rendered",
+                need="an object of that name",
+                fix="render it, or correct the name",
+            )
+
+
+@rule("DISAGG-OBJ-009")
+def a_changed_configuration_restarts_its_pods(manifests: Manifests) -> Iterator[Finding]:
+    """Every pod that mounts a rendered ConfigMap carries a digest of configuration in an annotation.
+
+    A changed ConfigMap alone restarts nothing, so old and new pods would differ unseen.
+    """
+    rendered = {title(one) for one in manifests.kind("ConfigMap")}
+    for workload in manifests.workloads:
+        mounted = {
+            f"ConfigMap {workload.namespace}/{volume['configMap']['name']}"
+            for volume in workload.pod.get("volumes", [])
+            if "configMap" in volume
+        }
+        metadata = workload.data["spec"]["template"]["metadata"]
+        values = metadata.get("annotations", {}).values()
+        if mounted & rendered and not any(re.fullmatch(r"[0-9a-f]{64}", v) for v in values):
+            yield Finding(
+                at=(title(workload.data), "spec", "template", "metadata", "annotations"),
+                got="no digest of the mounted configuration",
+                need="an annotation that changes with it",
+                fix="annotate the pod template with the SHA-256 of the ConfigMap's data",
+            )
+
+
+@rule("DISAGG-OBJ-010")
+def no_unreleased_field(manifests: Manifests) -> Iterator[Finding]:
+    """No object uses `groupIdentity`.
+
+    llm-d's newer guide writes it, and no release of LeaderWorkerSet up to 0.10 knows it: the API server
+    refuses the object. Source: kubernetes-sigs/lws#986 and #1062, read 2026-09-21.
+    """
+    for one in manifests.objects:
+        for at, value in walk(one):
+            if value == "groupIdentity":
+                yield Finding(
+                    at=(title(one), *at),
+                    got="groupIdentity",
+                    need="fields that a release knows",
+                    fix="leave it out",
+                )
+
+
+@rule("DISAGG-OBJ-011")
+def namespaces_name_their_security_level(manifests: Manifests) -> Iterator[Finding]:
+    """Every namespace enforces a Pod Security level, and only the one with GPU pods is privileged.
+
+    IPC_LOCK, which RDMA needs, is outside `baseline`; nothing else may hide behind it.
+    """
+    for one in manifests.kind("Namespace"):
+        name = one["metadata"]["name"]
+        level = one["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
+        here = [w for w in manifests.workloads if w.namespace == name]
+        gpus = any("nvidia.com/gpu" in w.requests for w in here)
+        wanted = "privileged" if gpus else "restricted"
+        if level != wanted:
+            yield Finding(
+                at=(title(one), "metadata", "labels", "pod-security.kubernetes.io/enforce"),
+                got=str(level),
+                need=wanted,
+                fix="label the namespace",
+            )

@@ -1,0 +1,440 @@
+"""Rules about the model servers: that prefill and decode can hand over a KV cache, over EFA."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from disagg.catalog.flags import SIDECAR
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.models import MODELS, Attention
+from disagg.catalog.resources import (
+    EFA,
+    HUGE_PAGES_2MI,
+    LABEL_HOSTNAME,
+    LABEL_INSTANCE_TYPE,
+    LABEL_ZONE,
+    NVIDIA_GPU,
+    ROLE_DECODE,
+    ROLE_PREFILL,
+)
+from disagg.checks.manifest_objects import Container, Manifests, Workload, selects
+from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Environment
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_ROLES = (ROLE_PREFILL, ROLE_DECODE)
+_SIDECAR_POOL_SECONDS = 90
+"""How long the sidecar keeps an idle connection. Source: Go's default transport."""
+
+
+def _pairs(manifests: Manifests) -> Iterator[tuple[Container, Container]]:
+    for _, prefill in manifests.role(ROLE_PREFILL):
+        for _, decode in manifests.role(ROLE_DECODE):
+            yield prefill, decode
+
+
+def _both(manifests: Manifests) -> Iterator[tuple[Workload, Container]]:
+    for role in _ROLES:
+        yield from manifests.role(role)
+
+
+@rule("DISAGG-SRV-001")
+def both_roles_are_rendered(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
+    """Prefill and decode are rendered once each, with the replicas of the file.
+
+    Every other rule about a pair says nothing when one half is missing.
+    """
+    wanted = {
+        ROLE_PREFILL: environment.serving.prefill.replicas,
+        ROLE_DECODE: environment.serving.decode.replicas,
+    }
+    for role, replicas in wanted.items():
+        found = [workload.replicas for workload, _ in manifests.role(role)]
+        if found != [replicas]:
+            yield Finding(
+                at=("serving", role, "replicas"),
+                got=f"Deployments with {found or 'no'} replicas",
+                need=f"one with {replicas}",
+                fix="render the pool from the file",
+            )
+
+
+@rule("DISAGG-SRV-002")
+def decode_is_at_least_as_parallel(manifests: Manifests) -> Iterator[Finding]:
+    """Decode's tensor parallelism is a multiple of prefill's.
+
+    Each decode rank reads its share of one prefill rank's cache; with more prefill ranks than decode
+    ranks vLLM's NixlConnector asserts at the handshake. Source: vLLM docs, nixl connector compatibility.
+    """
+    for prefill, decode in _pairs(manifests):
+        first = prefill.number("--tensor-parallel-size", 1) or 1
+        second = decode.number("--tensor-parallel-size", 1) or 1
+        if second < first or second % first:
+            yield Finding(
+                at=(*decode.at, "args"),
+                got=f"decode {second}, prefill {first}",
+                need="decode a multiple of prefill",
+                fix="raise serving.decode.tensor_parallel",
+            )
+
+
+@rule("DISAGG-SRV-003")
+def parallelism_is_the_gpus_asked_for(manifests: Manifests) -> Iterator[Finding]:
+    """Every server's tensor parallelism is the number of GPUs it requests.
+
+    With fewer it does not start; with more it pays for idle ones.
+    """
+    for _, server in manifests.servers:
+        ranks = server.number("--tensor-parallel-size", 1)
+        gpus = server.requests.get(NVIDIA_GPU, Decimal(0))
+        if ranks != gpus:
+            yield Finding(
+                at=(*server.at, "args"),
+                got=f"{ranks} ranks on {gpus} GPUs",
+                need="as many ranks as GPUs",
+                fix=f"set --tensor-parallel-size and {NVIDIA_GPU} alike",
+            )
+
+
+@rule("DISAGG-SRV-004")
+def one_image_for_all_servers(manifests: Manifests) -> Iterator[Finding]:
+    """Prefill, decode and the baseline run the same image.
+
+    The handshake compares versions of vLLM and NIXL and refuses a difference (llm-d#499); and a
+    comparison of two engines would say nothing about disaggregation.
+    """
+    images = {server.image: server for _, server in manifests.servers}
+    for image, server in list(images.items())[1:]:
+        yield Finding(
+            at=(*server.at, "image"),
+            got=f"{image} beside {next(iter(images))}",
+            need="one image",
+            fix="take both from serving.image_profile",
+        )
+
+
+@rule("DISAGG-SRV-005")
+def cache_geometry_is_equal(manifests: Manifests) -> Iterator[Finding]:
+    """Prefill and decode have the same block size, cache type, model and context length.
+
+    Blocks are copied as they are: with the hybrid cache manager different sizes cannot be mapped, and a
+    different element type is another meaning for the same bytes.
+    """
+    for prefill, decode in _pairs(manifests):
+        for flag in ("--block-size", "--kv-cache-dtype", "--dtype", "--max-model-len", "--quantization"):
+            first, second = prefill.flags.get(flag), decode.flags.get(flag)
+            if first != second:
+                yield Finding(
+                    at=(*decode.at, "args"),
+                    got=f"{flag}: decode {second}, prefill {first}",
+                    need="the same on both",
+                    fix="set it for both roles",
+                )
+        first, second = prefill.data.get("args", [""])[0], decode.data.get("args", [""])[0]
+        if first != second:
+            yield Finding(
+                at=(*decode.at, "args"),
+                got=f"decode serves {second}, prefill {first}",
+                need="one model",
+                fix="render both from serving.model",
+            )
+
+
+@rule("DISAGG-SRV-006")
+def parallel_pods_share_a_zone(manifests: Manifests) -> Iterator[Finding]:
+    """Every prefill and decode pod requires the zone of the others.
+
+    EFA traffic does not leave an availability zone: across zones a transfer fails.
+    """
+    roles = [workload for workload, _ in _both(manifests)]
+    for workload in roles:
+        terms = workload.pod.get("affinity", {}).get("podAffinity", {}).get(_REQUIRED, [])
+        good = [
+            term
+            for term in terms
+            if term.get("topologyKey") == LABEL_ZONE
+            and all(selects(term["labelSelector"]["matchLabels"], w.labels) for w in roles)
+        ]
+        if not good:
+            yield Finding(
+                at=(*workload.at, "affinity", "podAffinity"),
+                got=f"{len(terms)} required terms, none for all pods of both roles by zone",
+                need=f"a required term on {LABEL_ZONE} that selects both roles",
+                fix="render the pool with its affinity",
+            )
+
+
+@rule("DISAGG-SRV-007")
+def roles_stand_apart(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
+    """Prefill and decode refuse to share a node, unless `placement` is `colocate`.
+
+    Between pods of one node there is no NVLink path, and LIBFABRIC to the same node stalls. "Preferred"
+    is not enough: it put both roles on one node in 11 of 24 runs (measured, llm-d's overlay).
+    """
+    if environment.serving.placement == "colocate":
+        return
+    for role, other in (_ROLES, _ROLES[::-1]):
+        for workload, _ in manifests.role(role):
+            terms = workload.pod.get("affinity", {}).get("podAntiAffinity", {}).get(_REQUIRED, [])
+            hit = {
+                w.role
+                for term in terms
+                if term.get("topologyKey") == LABEL_HOSTNAME
+                for w in manifests.workloads
+                if selects(term["labelSelector"]["matchLabels"], w.labels)
+            }
+            if hit != {other}:
+                yield Finding(
+                    at=(*workload.at, "affinity", "podAntiAffinity"),
+                    got=f"kept apart from {', '.join(sorted(map(str, hit))) or 'nothing'}",
+                    need=f"a required term on {LABEL_HOSTNAME} that selects {other} only",
+                    fix="render the pool with its anti-affinity",
+                )
+
+
+@rule("DISAGG-SRV-008")
+def efa_devices_follow_the_hardware(manifests: Manifests) -> Iterator[Finding]:
+    """A prefill or decode pod asks for its share of the node's EFA devices; no other pod asks for any.
+
+    Devices are whole and are split like the GPUs: one that asks for less leaves bandwidth unused, one
+    that asks for more leaves GPUs without a card. llm-d's overlay asks 2 for each GPU, p6-b200 has 1.
+    """
+    for workload in manifests.workloads:
+        asked = workload.requests.get(EFA, Decimal(0))
+        wanted = Decimal(0)
+        if workload.role in _ROLES:
+            type_name = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
+            instance = INSTANCE_TYPES.get(str(type_name))
+            gpus = workload.requests.get(NVIDIA_GPU, Decimal(0))
+            wanted = instance.efa_devices * gpus // instance.gpus if instance else Decimal(-1)
+        if asked != wanted:
+            yield Finding(
+                at=workload.at,
+                got=f"{asked} EFA devices",
+                need=f"{wanted}" if wanted >= 0 else "a node selector on a known instance type",
+                fix="ask the planner for the pod's share",
+            )
+
+
+@rule("DISAGG-SRV-009")
+def libfabric_uses_efa(manifests: Manifests) -> Iterator[Finding]:
+    """A pod with EFA devices tells libfabric to use them, with RDMA and without shared memory.
+
+    Without FI_PROVIDER libfabric may take TCP; shared memory transfer corrupts GPU buffers under load
+    (ai-dynamo/dynamo#9712); huge pages switched on and not requested make allocation fail.
+    """
+    for workload, server in _both(manifests):
+        if not workload.requests.get(EFA):
+            continue
+        wanted = {
+            "FI_PROVIDER": "efa",
+            "FI_EFA_USE_DEVICE_RDMA": "1",
+            "FI_EFA_ENABLE_SHM_TRANSFER": "0",
+            "FI_EFA_USE_HUGE_PAGE": "1" if server.requests.get(HUGE_PAGES_2MI) else "0",
+        }
+        for name, value in wanted.items():
+            given = server.variables.get(name, {}).get("value")
+            if given != value:
+                yield Finding(
+                    at=(*server.at, "env"),
+                    got=f"{name}={given}",
+                    need=f"{name}={value}",
+                    fix="set the variable",
+                )
+
+
+@rule("DISAGG-SRV-010")
+def a_gate_counts_the_devices(manifests: Manifests) -> Iterator[Finding]:
+    """A pod with EFA devices has an init container that gets the same devices and runs `fi_info`.
+
+    Without devices libfabric's plugin blocks for ever or falls to TCP, and the pod looks healthy
+    (ai-dynamo/nixl#2205). The gate stops the pod with a message instead.
+    """
+    for workload, server in _both(manifests):
+        asked = server.requests.get(EFA, Decimal(0))
+        gates = [
+            c
+            for c in workload.containers
+            if not c.stays
+            and c.requests.get(EFA) == asked
+            and c.image == server.image
+            and any("fi_info -p efa" in part and "timeout " in part for part in c.data["command"])
+        ]
+        if asked and not gates:
+            yield Finding(
+                at=(*workload.at, "initContainers"),
+                got="no gate",
+                need=f"an init container with {asked} EFA devices that runs fi_info under a timeout",
+                fix="render the pool with its fabric gate",
+            )
+
+
+@rule("DISAGG-SRV-011")
+def engines_introduce_themselves_by_address(manifests: Manifests) -> Iterator[Finding]:
+    """Every engine announces its own pod's address and a port that is open for the NIXL handshake.
+
+    The default host is `localhost`: decode then looks for prefill in its own pod (vllm#27083).
+    """
+    for _, server in _both(manifests):
+        host = server.variables.get("VLLM_NIXL_SIDE_CHANNEL_HOST", {})
+        path = host.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        port = server.variables.get("VLLM_NIXL_SIDE_CHANNEL_PORT", {}).get("value", "")
+        if path != "status.podIP" or not port.isdecimal() or int(port) not in server.ports.values():
+            yield Finding(
+                at=(*server.at, "env"),
+                got=f"host from {path}, port {port or 'not set'}",
+                need="host from status.podIP, and a port of the container",
+                fix="set VLLM_NIXL_SIDE_CHANNEL_HOST and VLLM_NIXL_SIDE_CHANNEL_PORT",
+            )
+
+
+@rule("DISAGG-SRV-012")
+def probes_ask_the_engine(manifests: Manifests) -> Iterator[Finding]:
+    """Every probe of a server asks vLLM's own port.
+
+    The sidecar answers 200 on /health whatever vLLM does: a probe there keeps a dead decode in service.
+    Source: llm-d-router pkg/sidecar/proxy, and measured.
+    """
+    for _, server in manifests.servers:
+        own = server.number("--port", 8000)
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            given = server.data.get(probe, {}).get("httpGet", {})
+            asked = server.resolve(given.get("port", -1))
+            if asked != own or given.get("path") not in {"/health", "/v1/models"}:
+                yield Finding(
+                    at=(*server.at, probe),
+                    got=f"port {asked}, path {given.get('path')}",
+                    need=f"port {own}, path /health or /v1/models",
+                    fix="probe the port vLLM listens on",
+                )
+
+
+@rule("DISAGG-SRV-013")
+def decode_is_behind_its_sidecar(manifests: Manifests) -> Iterator[Finding]:
+    """Every decode pod has one native routing sidecar that reaches its engine; no other pod has one.
+
+    The sidecar calls localhost on --model-server-port, so the engine must listen there; as a native
+    sidecar it starts first and ends last, so no request meets a pod without one.
+    """
+    for workload, server in manifests.servers:
+        sidecars = workload.running(SIDECAR)
+        if workload.role != ROLE_DECODE:
+            wrong = bool(sidecars)
+        else:
+            wrong = (
+                len(sidecars) != 1
+                or not (sidecars[0].init and sidecars[0].stays)
+                or sidecars[0].number("--model-server-port", 8200) != server.number("--port", 8000)
+                or sidecars[0].number("--port", 8000) == server.number("--port", 8000)
+                or server.flags.get("--host") not in {None, "0.0.0.0"}  # noqa: S104
+            )
+        if wrong:
+            yield Finding(
+                at=workload.at,
+                got=f"{len(sidecars)} sidecars, {[one.flags for one in sidecars]}",
+                need="one native sidecar on decode that points at vLLM's port, none elsewhere",
+                fix="render the pool with its sidecar",
+            )
+
+
+@rule("DISAGG-SRV-014")
+def prefill_outlives_its_last_cache(manifests: Manifests) -> Iterator[Finding]:
+    """A prefill pod that must stop waits longer than the lease of its last KV cache, before it is told.
+
+    Decode reads the cache from the prefill pod's memory: gone is gone, and the request fails or is
+    computed again. vLLM has no drain for that.
+    """
+    for _, server in manifests.role(ROLE_PREFILL):
+        extra = (server.kv_transfer or {}).get("kv_connector_extra_config", {})
+        lease = extra.get("kv_lease_duration", 30)
+        hook = server.data.get("lifecycle", {}).get("preStop", {})
+        wait = hook.get("sleep", {}).get("seconds", 0)
+        if wait <= lease:
+            yield Finding(
+                at=(*server.at, "lifecycle", "preStop"),
+                got=f"{wait} s beside a lease of {lease} s",
+                need="longer than the lease",
+                fix="raise the preStop wait, or lower serving.kv_transfer.lease_seconds",
+            )
+
+
+@rule("DISAGG-SRV-015")
+def sliding_window_models_keep_their_cache(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
+    """Models with sliding-window layers run with the hybrid KV cache manager on.
+
+    Beside a KV connector it is off in older engines, which halves the cache (vllm#42024).
+    """
+    model = MODELS.get(environment.serving.model)
+    if model is None or all(run.attention is not Attention.SLIDING for run in model.layers):
+        return
+    for _, server in _both(manifests):
+        if "--no-disable-hybrid-kv-cache-manager" not in server.flags:
+            yield Finding(
+                at=(*server.at, "args"),
+                got="no --no-disable-hybrid-kv-cache-manager",
+                need="it",
+                fix="add the flag",
+            )
+
+
+@rule("DISAGG-SRV-016")
+def decode_comes_first(manifests: Manifests) -> Iterator[Finding]:
+    """Decode's priority is above prefill's, and prefill's above the baseline's.
+
+    A decode pod needs several GPUs of one node: placed last, it finds them scattered.
+    """
+    values = {c["metadata"]["name"]: c["value"] for c in manifests.kind("PriorityClass")}
+
+    def priority(role: str | None) -> list[int]:
+        return [
+            values.get(w.pod.get("priorityClassName", ""), 0)
+            for w, _ in manifests.servers
+            if w.role == role
+        ]
+
+    order = (priority(ROLE_DECODE), priority(ROLE_PREFILL), priority(None))
+    for higher, lower in zip(order, order[1:], strict=False):
+        if higher and lower and min(higher) <= max(lower):
+            yield Finding(
+                at=("PriorityClass",),
+                got=f"decode {order[0]}, prefill {order[1]}, baseline {order[2]}",
+                need="decode above prefill above baseline",
+                fix="correct the values of the priority classes",
+            )
+
+
+@rule("DISAGG-SRV-017")
+def the_baseline_is_plain(manifests: Manifests) -> Iterator[Finding]:
+    """The baseline has no role label, no KV transfer and no EFA device.
+
+    It is what disaggregation is compared with: one that the router picks, or that transfers, is not one.
+    """
+    for workload, server in manifests.servers:
+        plain = "--kv-transfer-config" not in server.flags and EFA not in workload.requests
+        if workload.role is None and not plain:
+            yield Finding(
+                at=server.at,
+                got=f"KV transfer or EFA in {workload.name}, which has no role",
+                need="plain vLLM",
+                fix="leave both out of the baseline",
+            )
+
+
+@rule("DISAGG-SRV-018")
+def hashes_and_connections_agree(manifests: Manifests) -> Iterator[Finding]:
+    """Every server has the same PYTHONHASHSEED and keeps idle connections longer than the sidecar does.
+
+    With random seeds equal prefixes get different hashes. vLLM closes idle connections after 5 s by
+    default, which the sidecar, keeping them 90 s, meets as resets.
+    """
+    for _, server in manifests.servers:
+        seed = server.variables.get("PYTHONHASHSEED", {}).get("value")
+        alive = server.variables.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", {}).get("value", "5")
+        if seed != "0" or not alive.isdecimal() or int(alive) <= _SIDECAR_POOL_SECONDS:
+            yield Finding(
+                at=(*server.at, "env"),
+                got=f"PYTHONHASHSEED={seed}, VLLM_HTTP_TIMEOUT_KEEP_ALIVE={alive}",
+                need=f"PYTHONHASHSEED=0, keep-alive above {_SIDECAR_POOL_SECONDS}",
+                fix="set both variables",
+            )

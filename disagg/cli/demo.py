@@ -1,0 +1,99 @@
+"""`disagg demo`."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import typer
+
+from disagg.checks.environment_file import load_environment
+from disagg.cli.next_steps import next_steps
+from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
+from disagg.cli.plan import show
+from disagg.planner.plan import make_plan
+
+if TYPE_CHECKING:
+    from disagg.local.demo import Event
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: disagg demo environments/pilot.yaml")
+def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
+    """Rehearse the whole deployment on this machine: no account, no GPU, no network.
+
+    Shows the plan, writes and checks manifests and templates, runs the real `cdk bootstrap` and
+    `cdk deploy --all` against an AWS endpoint of its own, reads back what was created and compares
+    it with the plan. Every process is stopped at the end. It proves wiring and acceptance, never
+    the speed of a GPU.
+    """
+    started = time.monotonic()
+    checked = load_environment(env)
+    made = make_plan(checked.environment)
+    show(made, checked.warnings)
+    from disagg.local.demo import rehearse  # noqa: PLC0415  Why: --help must not import aws_cdk.
+
+    with Progress() as progress:
+        rehearse(checked, dist, progress)
+    typer.echo("\nNext, against a real account:")
+    for number, step in enumerate(next_steps(made, checked.environment, env, dist), 1):
+        typer.echo(f"  {number}. " + "\n     ".join(step))
+    typer.echo(
+        f"\nRehearsed in {time.monotonic() - started:.0f} s; nothing was created in any account."
+    )
+
+
+class Progress:
+    """Shows steps: a spinner on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415
+
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._status: Any = None
+        self._title, self._since = "", 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+        if error is not None and self._title:
+            self._console.print(
+                f"FAIL  {self._title}" if kind is not KeyboardInterrupt else f"stop  {self._title}"
+            )
+
+    def __call__(self, event: "Event") -> None:
+        """Show one event of the rehearsal."""
+        from disagg.local.demo import Detail, Sign, Step  # noqa: PLC0415
+
+        if isinstance(event, Step):
+            self._title, self._since = event.title, time.monotonic()
+            if self._console.is_terminal:
+                self._status = self._console.status(event.title)
+                self._status.start()
+            else:
+                self._console.print(f" ..   {event.title}")
+                sys.stdout.flush()
+        elif isinstance(event, Sign):
+            if self._status:
+                self._status.update(f"{self._title}: {event.line.strip()[:100]}")
+        elif isinstance(event, Detail):
+            self._console.print(f"      {event.line}")
+        else:
+            self._stop()
+            self._console.print(
+                f" ok   {self._title} ({time.monotonic() - self._since:.1f} s): {event.result}"
+            )
+            self._title = ""
+
+    def _stop(self) -> None:
+        if self._status:
+            self._status.stop()
+            self._status = None
