@@ -14,7 +14,9 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="Rewrite golden files with today's output.")
+    parser.addoption(
+        "--update-golden", action="store_true", help="Rewrite golden files with today's output."
+    )
 
 
 @pytest.fixture
@@ -27,6 +29,7 @@ def root() -> Path:
     return ROOT
 
 
-# Why derandomized: a run is the same every time, and no example waits in a database of this machine.
+# Why derandomized: a run is the same every time, and no example waits in a database of this
+# machine.
 settings.register_profile("disagg", derandomize=True, deadline=None, database=None)
 settings.load_profile("disagg")

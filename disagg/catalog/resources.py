@@ -52,6 +52,12 @@ LABELS_SOURCE = Source(
     date="2026-08-22",
 )
 
+LABEL_NODE_ROLE = "disagg/role"
+"""What a node group is for: `prefill`, `decode`, `shared` or `system`; pods select nodes by it."""
+SYSTEM_NODES = "system"
+"""Value of that label on the nodes of the router, DNS and controllers."""
+GPU_TAINT = ("nvidia.com/gpu", "present")
+"""Key and value of the taint that keeps what asks for no GPU off GPU nodes."""
 LABEL_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 LABEL_ZONE = "topology.kubernetes.io/zone"
 LABEL_ZONE_ID = "topology.k8s.aws/zone-id"

@@ -89,8 +89,9 @@ def placement_groups_have_no_tags(templates: Templates) -> Iterator[Finding]:
 def templates_run_no_code(templates: Templates) -> Iterator[Finding]:
     """No custom resource and no Lambda function.
 
-    Such code runs with wide permissions at deploy time, needs network access and upkeep, and blocks
-    deletion when it fails. Everything here has a native resource. Source: design law 2.
+    Such code runs with wide permissions at deploy time, needs network access and upkeep, and
+    blocks deletion when it fails. Everything here has a native resource. Source: aws/aws-cdk
+    issues 12171 and 37491, about a kubectl Lambda without a network.
     """
     for one in resources(templates):
         if one.type.startswith(_CODE):

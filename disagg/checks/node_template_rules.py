@@ -184,8 +184,8 @@ def node_credentials_are_out_of_reach_of_pods(templates: Templates) -> Iterator[
 def root_volumes_are_encrypted(templates: Templates) -> Iterator[Finding]:
     """Every launch template encrypts the volumes of its nodes, the root volume at least.
 
-    Logs, secrets mounted into pods and swapped-out images end on them. Source: EC2 user guide, EBS
-    encryption.
+    On nodes without local disks the images, the logs and the secrets of pods end there.
+    Source: EC2 user guide, EBS encryption.
     """
     for one in resources(templates, LAUNCH_TEMPLATE):
         volumes = [

@@ -22,7 +22,6 @@ FORM_CODES: dict[str, tuple[str, str]] = {
         "YAML is read as UTF-8. The line named holds the first bad byte.",
     ),
     "DISAGG-FILE-006": ("The file exists", "`disagg init` never overwrites an environment."),
-    "DISAGG-CODE-001": ("Unknown code", "`disagg explain` without a code lists them all."),
     "DISAGG-YAML-001": (
         "The YAML does not parse",
         "YAML 1.2 rules. Tabs cannot indent; quotes and brackets must close.",

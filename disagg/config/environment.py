@@ -74,6 +74,7 @@ class OnDemand:
     """Capacity bought by the hour when it is needed, if the zone has it."""
 
     kind: Literal["on_demand"] = "on_demand"
+    """By the hour, at the list price."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -81,6 +82,7 @@ class GpuGroup:
     """One EKS node group of GPU nodes in the fabric zone."""
 
     instance_type: Annotated[str, Field(examples=["p6-b200.48xlarge"])]
+    """A GPU type of the catalogue; it decides GPUs, EFA devices and interfaces of a node."""
     nodes: Count
     """Nodes the layout is planned for: the largest size of the group."""
     desired_nodes: CountOrNone = 0
@@ -89,7 +91,7 @@ class GpuGroup:
     source: OnDemand = Field(default_factory=OnDemand)
     """How the capacity is bought."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
-    """Encrypted root volume [GiB]; images and logs live there, models on the local NVMe."""
+    """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -97,8 +99,11 @@ class Capacity:
     """GPU node groups: `prefill` and `decode` for separate nodes, `shared` for colocation."""
 
     prefill: GpuGroup | None = None
+    """Nodes of the prefill pods, with `serving.placement: separate_nodes`."""
     decode: GpuGroup | None = None
+    """Nodes of the decode pods, with `serving.placement: separate_nodes`."""
     shared: GpuGroup | None = None
+    """Nodes of both roles, with `serving.placement: colocate`."""
     placement_group: Literal["auto", "cluster", "none"] = "auto"
     """`auto` makes a cluster placement group when on-demand groups hold two nodes or more."""
 
@@ -108,6 +113,7 @@ class Pool:
     """Model server pods of one role, all alike."""
 
     replicas: Count
+    """Number of pods."""
     tensor_parallel: TensorParallel
     """GPUs of one pod."""
     cpu: Annotated[int, Field(ge=1, le=1024)] | None = None
@@ -126,7 +132,9 @@ class BaselinePool:
     """Plain vLLM for the comparison: rendered, and not started unless `replicas` says so."""
 
     replicas: CountOrNone = 0
+    """Number of pods; 0 renders the pool without starting it."""
     tensor_parallel: TensorParallel = 4
+    """GPUs of one pod."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -156,6 +164,7 @@ class Serving:
     """What runs on the GPU nodes."""
 
     model: Annotated[str, Field(examples=["openai/gpt-oss-120b"])]
+    """A model of the catalogue, by its Hugging Face id."""
     image_profile: str = DEFAULT_IMAGE_PROFILE
     """One tested set of vLLM, NIXL, router and sidecar; parts are never mixed."""
     max_context_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -178,7 +187,9 @@ class Workload:
     """The traffic the layout is planned for."""
 
     input_tokens: Annotated[int, Field(ge=1)]
+    """Tokens of a typical prompt."""
     output_tokens: Annotated[int, Field(ge=1)]
+    """Tokens of a typical answer."""
     concurrency: Count
     """Requests in flight at once."""
 

@@ -25,11 +25,15 @@ def test_p6_b200_has_the_nine_interfaces_of_the_eks_guide() -> None:
 
 
 def test_p6_b300_has_no_efa_on_card_zero() -> None:
-    assert cards("p6-b300.48xlarge") == [(0, 0, "interface"), *((card, 0, "efa-only") for card in range(1, 17))]
+    assert cards("p6-b300.48xlarge") == [
+        (0, 0, "interface"),
+        *((card, 0, "efa-only") for card in range(1, 17)),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "efa", "last_card"), [("p5.48xlarge", 32, 31), ("p5en.48xlarge", 16, 15), ("g6e.48xlarge", 4, 3)]
+    ("name", "efa", "last_card"),
+    [("p5.48xlarge", 32, 31), ("p5en.48xlarge", 16, 15), ("g6e.48xlarge", 4, 3)],
 )
 def test_other_types_use_every_card_once(name: str, efa: int, last_card: int) -> None:
     listed = cards(name)

@@ -70,7 +70,7 @@ def test_the_hybrid_manager_never_takes_more(model: Model, tokens: int) -> None:
 def test_beyond_the_window_each_token_adds_the_steady_growth(
     model: Model,
     tokens: int,
-    hybrid: bool,  # noqa: FBT001 - given() passes by position
+    hybrid: bool,
 ) -> None:
     start = 128 + tokens
     grown = kv_bytes(model, start + 1, hybrid=hybrid) - kv_bytes(model, start, hybrid=hybrid)

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from environments import checked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,11 +10,14 @@ from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.config.environment import Capacity, GpuGroup, Pool, Serving
 from disagg.planner.fit import full_layout, idle, placement, shortages
 from disagg.planner.layout import efa_devices, node_resources, pod
+from environments import checked
 
 B200 = "p6-b200.48xlarge"
 
 
-def serving(prefill: tuple[int, int], decode: tuple[int, int], placement: str = "separate_nodes") -> Serving:
+def serving(
+    prefill: tuple[int, int], decode: tuple[int, int], placement: str = "separate_nodes"
+) -> Serving:
     return Serving(
         model="openai/gpt-oss-120b",
         prefill=Pool(replicas=prefill[0], tensor_parallel=prefill[1]),
@@ -26,7 +28,8 @@ def serving(prefill: tuple[int, int], decode: tuple[int, int], placement: str = 
 
 def separate(prefill: int, decode: int, instance: str = B200) -> Capacity:
     return Capacity(
-        prefill=GpuGroup(instance_type=instance, nodes=prefill), decode=GpuGroup(instance_type=instance, nodes=decode)
+        prefill=GpuGroup(instance_type=instance, nodes=prefill),
+        decode=GpuGroup(instance_type=instance, nodes=decode),
     )
 
 
@@ -38,7 +41,10 @@ def test_the_pilot_uses_sixteen_of_sixteen_gpus_and_efa_devices() -> None:
         "prefill-1": Counter(prefill=8),
         "decode-1": Counter(decode=2),
     }
-    assert [(node.used.gpus, node.used.efa_devices, node.free.gpus) for node in nodes] == [(8, 8, 0), (8, 8, 0)]
+    assert [(node.used.gpus, node.used.efa_devices, node.free.gpus) for node in nodes] == [
+        (8, 8, 0),
+        (8, 8, 0),
+    ]
 
 
 def test_the_reference_puts_five_pods_on_one_node() -> None:
@@ -62,14 +68,25 @@ def test_one_pod_asks_for_what_its_gpus_bring() -> None:
 
 @pytest.mark.parametrize(
     ("instance", "gpus", "devices"),
-    [(B200, 1, 1), (B200, 4, 4), ("p5en.48xlarge", 1, 2), ("p5.48xlarge", 4, 16), ("g6e.48xlarge", 1, 1),
-     ("g6e.48xlarge", 4, 2), ("p6-b300.48xlarge", 1, 2)],
+    [
+        (B200, 1, 1),
+        (B200, 4, 4),
+        ("p5en.48xlarge", 1, 2),
+        ("p5.48xlarge", 4, 16),
+        ("g6e.48xlarge", 1, 1),
+        ("g6e.48xlarge", 4, 2),
+        ("p6-b300.48xlarge", 1, 2),
+    ],
 )
-def test_a_pod_gets_its_share_of_efa_devices_and_one_at_least(instance: str, gpus: int, devices: int) -> None:
+def test_a_pod_gets_its_share_of_efa_devices_and_one_at_least(
+    instance: str, gpus: int, devices: int
+) -> None:
     assert efa_devices(INSTANCE_TYPES[instance], gpus) == devices
 
 
-def test_four_and_one_on_two_nodes_leave_half_of_them_idle_and_the_full_layout_is_the_pilot() -> None:
+def test_four_and_one_on_two_nodes_leave_half_of_them_idle_and_the_full_layout_is_the_pilot() -> (
+    None
+):
     wanted, capacity = serving((4, 1), (1, 4)), separate(1, 1)
     waste = idle(placement(wanted, capacity)[0])
     assert [(one.group, one.gpus) for one in waste] == [("prefill", 4), ("decode", 4)]

@@ -3,13 +3,13 @@
 from ipaddress import IPv4Network
 
 import pytest
-from environments import checked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from disagg.config.environment import Network
 from disagg.planner.plan import make_plan
 from disagg.planner.subnets import subnet_layout
+from environments import checked
 
 
 @given(prefix=st.integers(16, 22), zones=st.integers(2, 6), fabric=st.integers(1, 6))
@@ -27,9 +27,13 @@ def test_subnets_lie_in_the_vpc_and_never_overlap(prefix: int, zones: int, fabri
 
 
 def test_a_further_zone_moves_no_subnet() -> None:
-    two = subnet_layout(Network(availability_zone_ids=("usw2-az1", "usw2-az2"), fabric_zone_id="usw2-az2"))
+    two = subnet_layout(
+        Network(availability_zone_ids=("usw2-az1", "usw2-az2"), fabric_zone_id="usw2-az2")
+    )
     three = subnet_layout(
-        Network(availability_zone_ids=("usw2-az1", "usw2-az2", "usw2-az3"), fabric_zone_id="usw2-az2")
+        Network(
+            availability_zone_ids=("usw2-az1", "usw2-az2", "usw2-az3"), fabric_zone_id="usw2-az2"
+        )
     )
     assert three.system[:2] == two.system
     assert (three.fabric, three.public) == (two.fabric, two.public)

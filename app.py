@@ -1,0 +1,30 @@
+"""CDK entry: `cdk synth -c env=environments/pilot.yaml` makes the stacks of one file."""
+
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from disagg.checks.environment_file import load_environment
+from disagg.errors import InvalidInputError
+from disagg_stacks import build
+
+
+def main() -> int:
+    """Write the cloud assembly; return the exit code."""
+    app = cdk.App()
+    path = Path(app.node.try_get_context("env") or "environments/pilot.yaml")
+    try:
+        checked = load_environment(path)
+    except InvalidInputError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    for warning in checked.warnings:
+        sys.stderr.write(f"{warning}\n")
+    build(app, checked.environment)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

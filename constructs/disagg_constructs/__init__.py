@@ -1,0 +1,23 @@
+"""AWS CDK constructs for disaggregated LLM inference, usable in VPCs and clusters of others."""
+
+from disagg_constructs.cluster import EksCluster, EksClusterProps
+from disagg_constructs.fabric import EfaFabric, EfaFabricProps
+from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps
+from disagg_constructs.network import Network, NetworkProps
+from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
+from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
+
+__all__ = [
+    "EfaFabric",
+    "EfaFabricProps",
+    "EksCluster",
+    "EksClusterProps",
+    "GpuNodeGroup",
+    "GpuNodeGroupProps",
+    "Network",
+    "NetworkProps",
+    "PodIdentity",
+    "PodIdentityProps",
+    "SystemNodeGroup",
+    "SystemNodeGroupProps",
+]

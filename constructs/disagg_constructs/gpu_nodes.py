@@ -1,0 +1,184 @@
+"""GPU nodes with every EFA device of their type: the part of the platform other tools get wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
+from disagg.catalog.resources import GPU_TAINT, LABEL_NODE_ROLE
+from disagg.planner.fabric import network_interfaces
+from disagg_constructs.launch_template import (
+    local_storage_user_data,
+    metadata_options,
+    root_volume,
+    tag_specifications,
+)
+from disagg_constructs.system_nodes import node_role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GpuNodeGroupProps:
+    """Which nodes, how many, and the network they are wired to."""
+
+    cluster_name: str
+    """Cluster the nodes join."""
+    cluster_security_group: ec2.ISecurityGroup
+    """The group EKS made for the cluster: without it on the node's interfaces the node never
+    reaches the API."""
+    efa_security_group: ec2.ISecurityGroup
+    """The group of `EfaFabric`, which lets all traffic from and to itself."""
+    subnet: ec2.ISubnet
+    """One private subnet: EFA does not leave a zone, so neither does the group."""
+    role: str
+    """Value of the node label `disagg/role`: `prefill`, `decode` or `shared`."""
+    instance_type: str
+    """A type of `disagg.catalog.instances`; it decides the number and layout of the interfaces."""
+    max_nodes: int
+    """Largest size of the group [count]."""
+    desired_nodes: int = 0
+    """Nodes to run now [count]. 0 creates the group empty: that costs nothing and cannot fail
+    for capacity."""
+    kubernetes_version: str | None = None
+    """Kubernetes version of the nodes. Default: the cluster's when the group is made; when the
+    cluster is upgraded later, the nodes stay behind."""
+    ami_release_version: str | None = None
+    """Release of the AMI, such as `1.34.2-20261101`. Default: the newest when the group is made or
+    its version changes."""
+    placement_group_name: str | None = None
+    """Placement group of the fabric. Default: EC2 places the nodes where it likes."""
+    root_volume_gib: int = 200
+    """Encrypted root volume [GiB]; images, containers and pod logs live on the local NVMe disks."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Kubernetes labels beside `disagg/role`. Default: none."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of instances and volumes, beside `Name`. Default: none."""
+    node_role: iam.IRole | None = None
+    """Role of the nodes. Default: a new one that may join the cluster and pull images."""
+
+
+class GpuNodeGroup(Construct):
+    """A managed node group whose nodes carry all EFA devices of their type, in one zone.
+
+    The node group has no name of its own: its subnet, role and AMI type are create-only, and
+    CloudFormation makes the replacement before it deletes the old group, which fails when both have
+    one name. The label `disagg/role` and the exported name find it. Its size changes with
+    `desired_nodes` only; nothing here scales it.
+
+    *Creates*: one launch template, one managed node group, one IAM role unless `node_role` is
+    given.
+    *Cost*: `desired_nodes` x the price of `instance_type` (p6-b200.48xlarge: about 114 USD/h on
+    demand).
+    *Replaces on change of*: `cluster_name`, `subnet`, `node_role`. A change of `instance_type`,
+    interfaces, volume, tags or placement makes a new launch template version, and every node is
+    replaced, one at a time.
+
+    Source: EKS user guide "launch-templates" (what a template must not hold) and "node-efa"; EC2
+    user guide
+        "efa-acc-inst-types" for the interfaces.
+    """
+
+    node_group: eks.CfnNodegroup
+    """The node group."""
+    node_group_name: str
+    """Name EKS knows it by."""
+    role: iam.IRole
+    """Role of the nodes."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, props: GpuNodeGroupProps) -> None:
+        super().__init__(scope, construct_id)
+        instance = _instance_type(props)
+        self.role = props.node_role or node_role(self, "NodeRole")
+        template = self._launch_template(instance, props)
+        self.node_group = eks.CfnNodegroup(
+            self,
+            "Resource",
+            cluster_name=props.cluster_name,
+            node_role=self.role.role_arn,
+            subnets=[props.subnet.subnet_id],
+            ami_type="AL2023_x86_64_NVIDIA",
+            version=props.kubernetes_version,
+            release_version=props.ami_release_version,
+            capacity_type="ON_DEMAND",
+            launch_template=eks.CfnNodegroup.LaunchTemplateSpecificationProperty(
+                id=template.ref, version=template.attr_latest_version_number
+            ),
+            scaling_config=eks.CfnNodegroup.ScalingConfigProperty(
+                min_size=0, desired_size=props.desired_nodes, max_size=props.max_nodes
+            ),
+            # Why: MINIMAL ends a node before it starts its successor; there is no spare GPU node to
+            # be had.
+            update_config=eks.CfnNodegroup.UpdateConfigProperty(
+                max_unavailable=1, update_strategy="MINIMAL"
+            ),
+            node_repair_config=eks.CfnNodegroup.NodeRepairConfigProperty(enabled=True),
+            labels={**props.labels, LABEL_NODE_ROLE: props.role},
+            taints=[
+                eks.CfnNodegroup.TaintProperty(
+                    key=GPU_TAINT[0], value=GPU_TAINT[1], effect="NO_SCHEDULE"
+                )
+            ],
+        )
+        self.node_group_name = self.node_group.attr_nodegroup_name
+        cdk.Tags.of(self).add("disagg:role", props.role)
+
+    def _launch_template(
+        self, instance: InstanceType, props: GpuNodeGroupProps
+    ) -> ec2.CfnLaunchTemplate:
+        data = ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+            # Why: here and not in InstanceTypes of the node group, which is create-only; CDK's L2
+            # knows no p6.
+            instance_type=instance.name,
+            network_interfaces=_interfaces(
+                instance,
+                [
+                    props.cluster_security_group.security_group_id,
+                    props.efa_security_group.security_group_id,
+                ],
+            ),
+            metadata_options=metadata_options(),
+            block_device_mappings=[root_volume(props.root_volume_gib)],
+            placement=None
+            if props.placement_group_name is None
+            else ec2.CfnLaunchTemplate.PlacementProperty(group_name=props.placement_group_name),
+            tag_specifications=tag_specifications(
+                {"Name": self.node.path, "disagg:role": props.role, **props.tags}
+            ),
+            user_data=cdk.Fn.base64(local_storage_user_data()),
+        )
+        return ec2.CfnLaunchTemplate(self, "LaunchTemplate", launch_template_data=data)
+
+
+def _instance_type(props: GpuNodeGroupProps) -> InstanceType:
+    known = INSTANCE_TYPES.get(props.instance_type)
+    if known is None:
+        raise ValueError(
+            f"instance_type: got {props.instance_type!r}; need one whose network cards are known:"
+            f" {', '.join(sorted(INSTANCE_TYPES))}"
+        )
+    if not 0 <= props.desired_nodes <= props.max_nodes or props.max_nodes < 1:
+        raise ValueError(
+            f"desired_nodes, max_nodes: got {props.desired_nodes}, {props.max_nodes};"
+            " need 0 <= desired_nodes <= max_nodes and max_nodes >= 1"
+        )
+    return known
+
+
+def _interfaces(
+    instance: InstanceType, security_group_ids: Sequence[str]
+) -> list[ec2.CfnLaunchTemplate.NetworkInterfaceProperty]:
+    """Return the interfaces of the type; EKS adds no group to them, so each carries every one."""
+    return [
+        ec2.CfnLaunchTemplate.NetworkInterfaceProperty(
+            network_card_index=one.card,
+            device_index=one.device,
+            interface_type=one.kind,
+            groups=list(security_group_ids),
+            delete_on_termination=True,
+        )
+        for one in network_interfaces(instance)
+    ]

@@ -1,0 +1,23 @@
+"""The project's own rules over templates: what CloudFormation and its linters do not know."""
+
+from disagg.checks import cluster_template_rules, node_template_rules
+from disagg.checks.rule import Rule, rules_of, run
+from disagg.checks.template_resources import Templates
+from disagg.errors import Problem
+
+TEMPLATE_RULES: tuple[Rule, ...] = rules_of(node_template_rules, cluster_template_rules)
+
+
+def check_templates(templates: Templates) -> list[Problem]:
+    """Return what the rules find in templates by stack name; empty when all is well."""
+    return [
+        Problem(
+            code=one.code,
+            severity=one.severity,
+            path=".".join(str(part) for part in finding.at),
+            got=finding.got,
+            need=finding.need,
+            fix=finding.fix,
+        )
+        for one, finding in run(TEMPLATE_RULES, {"templates": templates})
+    ]

@@ -1,0 +1,18 @@
+"""The AWS side of an environment as CDK stacks: `build(app, environment)` is all a caller needs."""
+
+from disagg_stacks.assembly import synthesize
+from disagg_stacks.base import EnvironmentStack
+from disagg_stacks.capacity import CapacityStack
+from disagg_stacks.cluster import ClusterStack
+from disagg_stacks.layers import Stacks, build
+from disagg_stacks.network import NetworkStack
+
+__all__ = [
+    "CapacityStack",
+    "ClusterStack",
+    "EnvironmentStack",
+    "NetworkStack",
+    "Stacks",
+    "build",
+    "synthesize",
+]

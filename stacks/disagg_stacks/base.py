@@ -1,0 +1,65 @@
+"""What the stacks of an environment have in common: name, place, tags, and a word to people."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from disagg.config.environment import Environment
+
+ENVIRONMENT_TAG = "disagg:environment"
+"""Tag of everything an environment owns, the VPC and nodes too: find by it, bill by it."""
+
+
+def stack_name(environment_name: str, layer: str) -> str:
+    """Return the name of a stack; different environments never get one name, since the dashes stay.
+
+    Example:
+        >>> stack_name("pilot", "Network"), stack_name("eu-1", "Network")
+        ('Disagg-Pilot-Network', 'Disagg-Eu-1-Network')
+    """
+    parts = (part.capitalize() for part in environment_name.split("-"))
+    return f"Disagg-{'-'.join(parts)}-{layer}"
+
+
+def tags_of(environment: Environment) -> dict[str, str]:
+    """Return the tags nodes and volumes carry, which launch templates must name themselves."""
+    return {ENVIRONMENT_TAG: environment.name}
+
+
+class EnvironmentStack(cdk.Stack):
+    """One layer of an environment, in its account and region.
+
+    Not protected against termination: keys and logs stay by their own policy, exports hold a layer
+    as long as another uses it, and an environment must be easy to take down while GPU nodes cost
+    money.
+    """
+
+    def __init__(
+        self, scope: Construct, *, environment: Environment, layer: str, description: str
+    ) -> None:
+        super().__init__(
+            scope,
+            stack_name(environment.name, layer),
+            env=cdk.Environment(account=environment.aws.account, region=environment.aws.region),
+            description=description,
+            # Why: the template then says nothing of the tool that made it, and equal files give
+            # equal bytes.
+            analytics_reporting=False,
+            # Why: the CLI checks the bootstrap version itself before it deploys (it is in the
+            # manifest); the rule would add a parameter that the offline AWS endpoint cannot update.
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        self._parameters = f"/disagg/{environment.name}/{layer.lower()}"
+        for key, value in tags_of(environment).items():
+            # Guard: tags of a placement group are create-only; tags of the stack itself would reach
+            # it too.
+            cdk.Tags.of(self).add(
+                key, value, exclude_resource_types=["AWS::EC2::PlacementGroup", "aws:cdk:stack"]
+            )
+
+    def publish(self, name: str, value: str) -> None:
+        """Write a value to the SSM parameter `/disagg/<environment>/<layer>/<name>`."""
+        construct_id = "".join(part.capitalize() for part in name.split("-")) + "Parameter"
+        ssm.StringParameter(
+            self, construct_id, parameter_name=f"{self._parameters}/{name}", string_value=value
+        )

@@ -1,0 +1,75 @@
+"""The Kubernetes layer: slow to make, and stateful."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from disagg.catalog.iam_load_balancer import (
+    LOAD_BALANCER_CONTROLLER_STATEMENTS,
+    LOAD_BALANCER_NAMESPACE,
+    LOAD_BALANCER_SERVICE_ACCOUNT,
+    IamStatement,
+)
+from disagg.config.environment import Environment
+from disagg_constructs import EksCluster, EksClusterProps, Network, PodIdentity, PodIdentityProps
+from disagg_stacks.base import EnvironmentStack, tags_of
+
+
+class ClusterStack(EnvironmentStack):
+    """EKS cluster, system nodes, and the identity of the load balancer controller."""
+
+    def __init__(
+        self, scope: cdk.App | cdk.Stage, *, environment: Environment, network: Network
+    ) -> None:
+        super().__init__(
+            scope,
+            environment=environment,
+            layer="Cluster",
+            description="EKS for disaggregated LLM inference",
+        )
+        plan = environment.cluster
+        self.cluster = EksCluster(
+            self,
+            "Cluster",
+            props=EksClusterProps(
+                cluster_name=environment.cluster_name,
+                subnets=network.system_subnets,
+                administrators=plan.administrators,
+                kubernetes_version=plan.kubernetes_version,
+                service_cidr=plan.service_cidr,
+                system_instance_type=plan.system_instance_type,
+                system_nodes=plan.system_nodes,
+                tags=tags_of(environment),
+            ),
+        )
+        PodIdentity(
+            self,
+            "LoadBalancerController",
+            props=PodIdentityProps(
+                cluster_name=self.cluster.cluster_name,
+                cluster_arn=self.cluster.cluster_arn,
+                namespace=LOAD_BALANCER_NAMESPACE,
+                service_account=LOAD_BALANCER_SERVICE_ACCOUNT,
+                statements=[self._statement(one) for one in LOAD_BALANCER_CONTROLLER_STATEMENTS],
+            ),
+        )
+        self.publish("name", self.cluster.cluster_name)
+        self.publish("endpoint", self.cluster.endpoint)
+        self.publish("security-group-id", self.cluster.security_group.security_group_id)
+
+    def _statement(self, row: IamStatement) -> iam.PolicyStatement:
+        return iam.PolicyStatement.from_json(
+            {
+                "Effect": row.effect,
+                "Action": list(row.actions),
+                "Resource": [
+                    arn.replace("arn:aws:", f"arn:{self.partition}:", 1) for arn in row.resources
+                ],
+                "Condition": {
+                    operator: {
+                        key: list(value) if isinstance(value, tuple) else value
+                        for key, value in pairs.items()
+                    }
+                    for operator, pairs in row.conditions.items()
+                },
+            }
+        )

@@ -1,0 +1,35 @@
+"""The layers of an environment, wired in the order they are deployed."""
+
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+
+from disagg.config.environment import Environment
+from disagg_stacks.capacity import CapacityStack
+from disagg_stacks.cluster import ClusterStack
+from disagg_stacks.network import NetworkStack
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stacks:
+    """The stacks of one environment, in the order they are deployed."""
+
+    network: NetworkStack
+    cluster: ClusterStack
+    capacity: CapacityStack
+
+
+def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
+    """Return the stacks of an environment, added to an app or stage.
+
+    Args:
+        scope: An app made with the context of `cdk.json`, or a stage of somebody else's pipeline.
+        environment: A checked environment; an unchecked one fails with what the planner or CDK
+        says.
+    """
+    network = NetworkStack(scope, environment=environment)
+    cluster = ClusterStack(scope, environment=environment, network=network.network)
+    capacity = CapacityStack(
+        scope, environment=environment, network=network.network, cluster=cluster.cluster
+    )
+    return Stacks(network=network, cluster=cluster, capacity=capacity)
