@@ -56,6 +56,8 @@ class EksClusterProps:
     """Type of the system nodes, x86-64."""
     system_nodes: int = 2
     """Number of system nodes [count]."""
+    client_cidrs: Sequence[str] = ()
+    """IPv4 ranges beyond the nodes, such as a VPN's, that may reach the API server. Default: none."""
     key: kms.IKey | None = None
     """Encrypts secrets and logs; its policy must admit CloudWatch Logs. Default: a new key that
     rotates."""
@@ -118,6 +120,10 @@ class EksCluster(Construct):
         self.security_group = ec2.SecurityGroup.from_security_group_id(
             self, "SecurityGroup", self._cluster.attr_cluster_security_group_id
         )
+        for cidr in props.client_cidrs:
+            self.security_group.add_ingress_rule(
+                ec2.Peer.ipv4(cidr), ec2.Port.HTTPS, "Clients of the API server"
+            )
         for principal in props.administrators:
             self._administrator(principal)
         self.system_nodes = self._nodes_and_add_ons(props)

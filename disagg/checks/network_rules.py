@@ -212,6 +212,22 @@ def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> I
         yield Finding(at=("network", "cidr"), got=got, need=need, fix=fix)
 
 
+@rule("DISAGG-NET-007")
+def client_ranges_are_private_networks(cluster: Cluster) -> Iterator[Finding]:
+    """Each range that may reach the API server is a private IPv4 network.
+
+    The endpoint is private: a public range, or 0.0.0.0/0, could only be a mistake.
+    """
+    for index, cidr in enumerate(cluster.client_cidrs):
+        network = _ipv4(cidr)
+        at = ("cluster", "client_cidrs", index)
+        need, fix = "a private range in CIDR notation", "for instance 10.0.0.0/16"
+        if isinstance(network, str):
+            yield Finding(at=at, got=network, need=need, fix=fix)
+        elif not any(network.subnet_of(private) for private in _PRIVATE):
+            yield Finding(at=at, got=f"{cidr} is public", need=need, fix=fix)
+
+
 @rule("DISAGG-K8S-001")
 def kubernetes_version_is_supported(cluster: Cluster) -> Iterator[Finding]:
     """The Kubernetes version is one whose add-ons are pinned here.

@@ -61,6 +61,8 @@ class Cluster:
     """The API server answers inside the VPC only."""
     service_cidr: str = "172.20.0.0/16"
     """IPv4 range of Kubernetes services; must not overlap the VPC. Cannot change later."""
+    client_cidrs: tuple[str, ...] = ()
+    """Private ranges that may reach the API server besides the nodes: a VPN, a peered VPC."""
     administrators: Annotated[tuple[str, ...], Field(min_length=1)]
     """IAM role ARNs that get cluster-admin; without one nobody can enter."""
     system_instance_type: str = "m7i.2xlarge"

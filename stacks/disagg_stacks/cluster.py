@@ -36,6 +36,7 @@ class ClusterStack(EnvironmentStack):
                 administrators=plan.administrators,
                 kubernetes_version=plan.kubernetes_version,
                 service_cidr=plan.service_cidr,
+                client_cidrs=plan.client_cidrs,
                 system_instance_type=plan.system_instance_type,
                 system_nodes=plan.system_nodes,
                 tags=tags_of(environment),

@@ -1,13 +1,14 @@
-"""Every rule over an environment, broken and kept by two files that differ in as little as possible."""
+"""Every rule over an environment, broken and kept by two files that differ in as little as
+possible."""
 
 from typing import Any, NamedTuple
 
 import pytest
-from environments import REMOVE, edited
 
 from disagg.checks.environment_file import ENVIRONMENT_RULES, check
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError, Problem
+from environments import REMOVE, edited
 
 
 class Pair(NamedTuple):
@@ -30,23 +31,34 @@ PAIRS: dict[str, Pair] = {
     ),
     "DISAGG-NET-001": Pair({"network.cidr": "10.42.0.1/16"}, {"network.cidr": "10.42.0.0/18"}),
     "DISAGG-NET-002": Pair({"network.cidr": "10.42.0.0/23"}, {"network.cidr": "10.42.0.0/22"}),
-    "DISAGG-NET-003": Pair({"cluster.service_cidr": "10.42.8.0/24"}, {"cluster.service_cidr": "10.43.0.0/16"}),
+    "DISAGG-NET-003": Pair(
+        {"cluster.service_cidr": "10.42.8.0/24"}, {"cluster.service_cidr": "10.43.0.0/16"}
+    ),
     "DISAGG-NET-004": Pair(
         {"network.availability_zone_ids": ["usw1-az1", "usw2-az2"]},
         {"network.availability_zone_ids": ["usw2-az3", "usw2-az2"]},
     ),
-    "DISAGG-NET-005": Pair({"network.fabric_zone_id": "usw2-az3"}, {"network.fabric_zone_id": "usw2-az1"}),
+    "DISAGG-NET-005": Pair(
+        {"network.fabric_zone_id": "usw2-az3"}, {"network.fabric_zone_id": "usw2-az1"}
+    ),
     # A /22 leaves 512 - 5 addresses for the fabric; 50 a node make ten nodes the most.
     "DISAGG-NET-006": Pair(
         {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 10},
         {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 9},
     ),
-    "DISAGG-K8S-001": Pair({"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}),
+    "DISAGG-NET-007": Pair(
+        {"cluster.client_cidrs": ["0.0.0.0/0"]}, {"cluster.client_cidrs": ["192.168.7.0/24"]}
+    ),
+    "DISAGG-K8S-001": Pair(
+        {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}
+    ),
     "DISAGG-K8S-002": Pair(
-        {"cluster.system_instance_type": "m7i.2xlarg"}, {"cluster.system_instance_type": "m7i.2xlarge"}
+        {"cluster.system_instance_type": "m7i.2xlarg"},
+        {"cluster.system_instance_type": "m7i.2xlarge"},
     ),
     "DISAGG-CAP-001": Pair(
-        {"capacity.decode.instance_type": "p6.48xlarge"}, {"capacity.decode.instance_type": "p6-b300.48xlarge"}
+        {"capacity.decode.instance_type": "p6.48xlarge"},
+        {"capacity.decode.instance_type": "p6-b300.48xlarge"},
     ),
     "DISAGG-CAP-002": Pair(
         {"aws.region": "eu-west-1", "network.availability_zone_ids": ["euw1-az1", "euw1-az2"]},
@@ -58,13 +70,21 @@ PAIRS: dict[str, Pair] = {
     ),
     "DISAGG-CAP-003": Pair({"serving.decode.replicas": 3}, {"serving.decode.replicas": 2}),
     "DISAGG-CAP-004": Pair({"capacity.decode": REMOVE}, {}),
-    "DISAGG-CAP-005": Pair({"capacity.decode.desired_nodes": 2}, {"capacity.decode.desired_nodes": 1}),
+    "DISAGG-CAP-005": Pair(
+        {"capacity.decode.desired_nodes": 2}, {"capacity.decode.desired_nodes": 1}
+    ),
     # g6e.48xlarge has 4 EFA devices for 8 GPUs, so a fifth pod of one GPU gets none.
-    "DISAGG-CAP-006": Pair(G6E | {"serving.prefill.replicas": 5}, G6E | {"serving.prefill.replicas": 4}),
+    "DISAGG-CAP-006": Pair(
+        G6E | {"serving.prefill.replicas": 5}, G6E | {"serving.prefill.replicas": 4}
+    ),
     # A node gives 1937332 - 4096 - 10256 MiB: 8 x 234 GiB fit, 8 x 235 GiB do not.
-    "DISAGG-CAP-007": Pair({"serving.prefill.memory_gib": 235}, {"serving.prefill.memory_gib": 234}),
+    "DISAGG-CAP-007": Pair(
+        {"serving.prefill.memory_gib": 235}, {"serving.prefill.memory_gib": 234}
+    ),
     # 10256 MiB for eight pods: 1282 MiB each.
-    "DISAGG-CAP-008": Pair({"serving.prefill.huge_pages_mib": 1284}, {"serving.prefill.huge_pages_mib": 1282}),
+    "DISAGG-CAP-008": Pair(
+        {"serving.prefill.huge_pages_mib": 1284}, {"serving.prefill.huge_pages_mib": 1282}
+    ),
     # 189450m for eight pods: 23 cores each.
     "DISAGG-CAP-009": Pair({"serving.prefill.cpu": 24}, {"serving.prefill.cpu": 23}),
     "DISAGG-CAP-011": Pair(
@@ -82,31 +102,49 @@ PAIRS: dict[str, Pair] = {
         },
     ),
     "DISAGG-CAP-012": Pair({"serving.prefill.replicas": 4}, {"serving.prefill.replicas": 8}),
-    "DISAGG-CAP-013": Pair({}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"),
-    "DISAGG-MDL-001": Pair({"serving.model": "gpt-oss-120b"}, {"serving.model": "openai/gpt-oss-20b"}),
+    "DISAGG-CAP-013": Pair(
+        {}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"
+    ),
+    "DISAGG-MDL-001": Pair(
+        {"serving.model": "gpt-oss-120b"}, {"serving.model": "openai/gpt-oss-20b"}
+    ),
     "DISAGG-MDL-002": Pair(
-        {"serving.model": "deepseek-ai/DeepSeek-R1", "serving.decode": {"replicas": 1, "tensor_parallel": 4}},
+        {
+            "serving.model": "deepseek-ai/DeepSeek-R1",
+            "serving.decode": {"replicas": 1, "tensor_parallel": 4},
+        },
         {
             "serving.model": "deepseek-ai/DeepSeek-R1",
             "serving.prefill": {"replicas": 1, "tensor_parallel": 8},
             "serving.decode": {"replicas": 1, "tensor_parallel": 8},
         },
     ),
-    # Llama 3.3 70B: 131.4 GiB of weights and 40 GiB of KV for its longest request, on one GPU of 157 GiB.
+    # Llama 3.3 70B: 131.4 GiB of weights and 40 GiB of KV for its longest request, on one GPU of
+    # 157 GiB.
     "DISAGG-MDL-003": Pair(
         {"serving.model": "meta-llama/Llama-3.3-70B-Instruct"},
         {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_context_tokens": 32768},
     ),
-    "DISAGG-MDL-004": Pair({"serving.max_context_tokens": 131073}, {"serving.max_context_tokens": 131072}),
+    "DISAGG-MDL-004": Pair(
+        {"serving.max_context_tokens": 131073}, {"serving.max_context_tokens": 131072}
+    ),
     "DISAGG-MDL-005": Pair(
         {"serving.max_context_tokens": 2047}, {"serving.max_context_tokens": 2048}
     ),
     "DISAGG-MDL-007": Pair({"workload.concurrency": 10000, "workload.input_tokens": 8000}, {}),
     "DISAGG-POOL-001": Pair(
-        {"serving.prefill": {"replicas": 2, "tensor_parallel": 4}, "serving.decode.tensor_parallel": 2},
-        {"serving.prefill": {"replicas": 4, "tensor_parallel": 2}, "serving.decode.tensor_parallel": 2},
+        {
+            "serving.prefill": {"replicas": 2, "tensor_parallel": 4},
+            "serving.decode.tensor_parallel": 2,
+        },
+        {
+            "serving.prefill": {"replicas": 4, "tensor_parallel": 2},
+            "serving.decode.tensor_parallel": 2,
+        },
     ),
-    "DISAGG-POOL-002": Pair({"serving.image_profile": "aws-dlc"}, {"serving.image_profile": "aws-dlc-0.26"}),
+    "DISAGG-POOL-002": Pair(
+        {"serving.image_profile": "aws-dlc"}, {"serving.image_profile": "aws-dlc-0.26"}
+    ),
     "DISAGG-POOL-003": Pair({"serving.image_profile": "llm-d-aws-0.5.1"}, {}),
     "DISAGG-POOL-004": Pair({"serving.prefill.memory_gib": 16}, {"serving.prefill.memory_gib": 17}),
     # Two nodes at $113.9328 an hour, 730 hours a month.
@@ -157,12 +195,20 @@ def test_codes_are_unique() -> None:
 
 
 def test_a_typo_in_one_section_hides_no_rule_in_another() -> None:
-    codes = {p.code for p in found("pilot", {"aws.regionn": "x", "serving.decode.replicas": 3, "network.cidr": "x"})}
+    codes = {
+        p.code
+        for p in found(
+            "pilot", {"aws.regionn": "x", "serving.decode.replicas": 3, "network.cidr": "x"}
+        )
+    }
     assert {"DISAGG-KEY-001", "DISAGG-CAP-003", "DISAGG-NET-001"} <= codes
 
 
 def test_a_typo_hides_no_rule_in_its_own_section() -> None:
-    codes = {p.code for p in found("pilot", {"serving.decode.replicass": 1, "serving.decode.replicas": 3})}
+    codes = {
+        p.code
+        for p in found("pilot", {"serving.decode.replicass": 1, "serving.decode.replicas": 3})
+    }
     assert codes == {"DISAGG-KEY-001", "DISAGG-CAP-003"}
 
 

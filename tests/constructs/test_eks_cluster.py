@@ -192,3 +192,18 @@ def test_a_cluster_nobody_can_enter_is_refused() -> None:
 def test_no_code_and_no_parameter_comes_with_the_cluster() -> None:
     kinds = {body["Type"] for body in synthesize()["Resources"].values()}
     assert not {kind for kind in kinds if kind.startswith(("AWS::Lambda", "Custom::", "AWS::SSM"))}
+
+
+def test_nobody_but_the_nodes_reaches_the_api_server_by_default() -> None:
+    assert of_type(synthesize(), "AWS::EC2::SecurityGroupIngress") == {}
+
+
+def test_a_range_of_clients_reaches_the_api_server_on_its_port_only() -> None:
+    template = synthesize(client_cidrs=("10.8.0.0/16", "192.168.7.0/24"))
+    rules = of_type(template, "AWS::EC2::SecurityGroupIngress").values()
+    assert [
+        (one["CidrIp"], one["FromPort"], one["ToPort"], one["IpProtocol"]) for one in rules
+    ] == [
+        ("10.8.0.0/16", 443, 443, "tcp"),
+        ("192.168.7.0/24", 443, 443, "tcp"),
+    ]
