@@ -1,0 +1,1 @@
+"""Engines that run on this machine: an AWS endpoint, and the programs that drive it."""

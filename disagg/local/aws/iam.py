@@ -1,0 +1,50 @@
+"""What moto's IAM forgets of a role in a template: its managed policies."""
+
+import json
+from functools import cache
+from typing import Any
+
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, Role, iam_backends
+
+from disagg.local.aws.cloudformation import Call, Correction
+
+_OF_AWS = "arn:aws:iam::aws:policy"
+
+
+@cache
+def _policies_of_aws() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return name and content of AWS's own policies by ARN; moto brings 1,582 of them."""
+    parsed: dict[str, dict[str, Any]] = json.loads(aws_managed_policies_data)
+    return {f"{_OF_AWS}{data['Path']}{name}": (name, data) for name, data in parsed.items()}
+
+
+def _attach_policies(call: Call, role: Any) -> None:
+    iam = iam_backends[call.account]["aws"]
+    for arn in call.properties.get("ManagedPolicyArns", []):
+        # Why: one by one, because letting moto make all of them takes two seconds.
+        if arn not in iam.managed_policies and arn in _policies_of_aws():
+            name, data = _policies_of_aws()[arn]
+            policy = AWSManagedPolicy.from_data(name, call.account, call.region, data)
+            iam.managed_policies[arn] = policy
+        iam.attach_role_policy(arn, role.name)
+
+
+def _delete_role(call: Call) -> None:
+    """Detach the managed policies, as CloudFormation does, and delete the role as moto does."""
+    role = iam_backends[call.account]["aws"].get_role(call.name)
+    for policy in list(role.managed_policies.values()):
+        policy.detach_from(role)
+    Role.delete_from_cloudformation_json(call.name, {}, call.account, call.region)
+
+
+CORRECTIONS = (
+    Correction(
+        name="AWS::IAM::Role",
+        after=_attach_policies,
+        # Why: moto changes the description and forgets the rest.
+        updates=False,
+        delete=_delete_role,
+    ),
+    Correction(name="AWS::IAM::ManagedPolicy", attributes={"PolicyArn": lambda policy: policy.arn}),
+)

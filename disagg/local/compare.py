@@ -1,0 +1,233 @@
+"""What was created, read with boto3, against what the environment plans."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
+from disagg.catalog.resources import GPU_TAINT, LABEL_NODE_ROLE, SYSTEM_NODES
+from disagg.config.environment import Environment
+from disagg.local.aws import readback, readback_network
+from disagg.local.aws.endpoint import AwsEndpoint
+from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
+from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
+from disagg.planner.plan import GroupPlan, Plan, make_plan
+
+CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One thing that was planned, and what AWS says there is."""
+
+    about: str
+    planned: Any
+    created: Any
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are equal."""
+        return bool(self.planned == self.created)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Created:
+    """Everything that was read back, before it is compared."""
+
+    cluster: Cluster
+    node_groups: tuple[NodeGroup, ...]
+    addons: tuple[readback.Addon, ...]
+    pod_identities: tuple[readback.PodIdentity, ...]
+    access_entries: tuple[readback.AccessEntry, ...]
+    subnets: tuple[readback_network.Subnet, ...]
+    endpoints: tuple[readback_network.Endpoint, ...]
+    flow_logs: tuple[readback_network.FlowLog, ...]
+    security_groups: dict[str, readback_network.SecurityGroup]
+    """Groups of the GPU nodes' interfaces, by id."""
+
+
+def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
+    """Return what the endpoint holds of an environment."""
+    eks, ec2 = endpoint.client("eks"), endpoint.client("ec2")
+    cluster = readback.read_cluster(eks, cluster_name)
+    node_groups = readback.read_node_groups(eks, ec2, cluster_name)
+    templates = [group.launch_template for group in node_groups if group.launch_template]
+    groups = {
+        one
+        for template in templates
+        for card in template.interfaces
+        for one in card.security_group_ids
+    }
+    return Created(
+        cluster=cluster,
+        node_groups=node_groups,
+        addons=readback.read_addons(eks, cluster_name),
+        pod_identities=readback.read_pod_identities(eks, cluster_name),
+        access_entries=readback.read_access_entries(eks, cluster_name),
+        subnets=readback_network.read_subnets(ec2, cluster.vpc_id),
+        endpoints=readback_network.read_endpoints(ec2, cluster.vpc_id),
+        flow_logs=readback_network.read_flow_logs(ec2, cluster.vpc_id),
+        security_groups={
+            one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
+        },
+    )
+
+
+def compare(environment: Environment, created: Created) -> list[Fact]:
+    """Return every fact of the plan beside what was created; a rehearsal holds when all agree."""
+    plan = make_plan(environment)
+    facts = [*_cluster(environment, created), *_network(plan, created)]
+    for group in plan.groups:
+        facts += _node_group(group, created)
+    return facts
+
+
+def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
+    cluster, wanted = created.cluster, environment.cluster
+    yield Fact(
+        about="cluster: Kubernetes version",
+        planned=wanted.kubernetes_version,
+        created=cluster.version,
+    )
+    yield Fact(about="cluster: private endpoint", planned=True, created=cluster.endpoint_private)
+    yield Fact(about="cluster: public endpoint", planned=False, created=cluster.endpoint_public)
+    yield Fact(
+        about="cluster: secrets encrypted by a key",
+        planned=True,
+        created=bool(cluster.secrets_key_arn),
+    )
+    yield Fact(
+        about="cluster: logs", planned=CONTROL_PLANE_LOGS, created=tuple(sorted(cluster.log_types))
+    )
+    yield Fact(
+        about="cluster: administrators",
+        planned=sorted(wanted.administrators),
+        created=sorted(
+            entry.principal_arn
+            for entry in created.access_entries
+            if any(policy.arn.endswith("/AmazonEKSClusterAdminPolicy") for policy in entry.policies)
+        ),
+    )
+    yield Fact(
+        about="cluster: add-ons",
+        planned={
+            one.name: one.version for one in KUBERNETES_VERSIONS[wanted.kubernetes_version].add_ons
+        },
+        created={one.name: one.version for one in created.addons},
+    )
+    yield Fact(
+        about="cluster: Pod Identity",
+        planned=["kube-system/aws-load-balancer-controller", "kube-system/aws-node"],
+        created=sorted(f"{one.namespace}/{one.service_account}" for one in created.pod_identities),
+    )
+    system = _with_role(created, SYSTEM_NODES)
+    yield Fact(
+        about="system nodes: size and zones",
+        planned=(wanted.system_nodes, len(environment.network.availability_zone_ids)),
+        created=next(((group.desired, len(group.subnet_ids)) for group in system), None),
+    )
+
+
+def _with_role(created: Created, role: str) -> list[NodeGroup]:
+    return [group for group in created.node_groups if group.labels.get(LABEL_NODE_ROLE) == role]
+
+
+def _network(plan: Plan, created: Created) -> Iterator[Fact]:
+    layout = plan.subnets
+    yield Fact(
+        about="subnets: range, zone and reach",
+        planned=sorted(
+            (one.cidr, one.zone_id, one.public)
+            for one in (layout.fabric, *layout.system, layout.public)
+        ),
+        created=sorted((one.cidr, one.zone_id, one.public) for one in created.subnets),
+    )
+    region = plan.region
+    yield Fact(
+        about="endpoints",
+        planned=sorted(
+            f"com.amazonaws.{region}.{name}" for name in (*INTERFACE_ENDPOINTS, *GATEWAY_ENDPOINTS)
+        ),
+        created=sorted(one.service for one in created.endpoints),
+    )
+    yield Fact(
+        about="flow logs", planned=["ALL"], created=[one.traffic_type for one in created.flow_logs]
+    )
+
+
+def _node_group(plan: GroupPlan, created: Created) -> Iterator[Fact]:
+    name = f"{plan.name} nodes"
+    found = _with_role(created, plan.name)
+    label = f"{LABEL_NODE_ROLE}={plan.name}"
+    yield Fact(about=f"{name}: node groups labelled {label}", planned=1, created=len(found))
+    for group in found:
+        sizes = {"min": group.minimum, "desired": group.desired, "max": group.maximum}
+        yield Fact(
+            about=f"{name}: size",
+            planned={"min": 0, "desired": plan.desired_nodes, "max": plan.nodes},
+            created=sizes,
+        )
+        yield Fact(
+            about=f"{name}: taints",
+            planned=[(*GPU_TAINT, "NO_SCHEDULE")],
+            created=[(taint.key, taint.value, taint.effect) for taint in group.taints],
+        )
+        yield Fact(about=f"{name}: AMI", planned="AL2023_x86_64_NVIDIA", created=group.ami_type)
+        zones = {one.id: one.zone_id for one in created.subnets}
+        yield Fact(
+            about=f"{name}: zone",
+            planned=[plan.zone_id],
+            created=[zones.get(one, one) for one in group.subnet_ids],
+        )
+        if group.launch_template is not None:
+            yield from _launch_template(name, plan, group.launch_template, created)
+
+
+def _launch_template(
+    name: str, plan: GroupPlan, template: LaunchTemplate, created: Created
+) -> Iterator[Fact]:
+    yield Fact(
+        about=f"{name}: instance type", planned=plan.instance_type, created=template.instance_type
+    )
+    cards = [(one.card, one.device, one.type) for one in template.interfaces]
+    yield Fact(
+        about=f"{name}: {len(plan.interfaces)} interfaces, card by card",
+        planned=[(one.card, one.device, one.kind) for one in plan.interfaces],
+        created=cards,
+    )
+    cluster_group = created.cluster.cluster_security_group_id
+    yield Fact(
+        about=f"{name}: interfaces with the cluster's group",
+        planned=len(plan.interfaces),
+        created=sum(cluster_group in one.security_group_ids for one in template.interfaces),
+    )
+    yield Fact(
+        about=f"{name}: interfaces with a group open to itself both ways",
+        planned=len(plan.interfaces),
+        created=sum(
+            any(_open_to_itself(created.security_groups[group]) for group in one.security_group_ids)
+            for one in template.interfaces
+        ),
+    )
+    yield Fact(
+        about=f"{name}: instance metadata",
+        planned=("required", 1),
+        created=(template.http_tokens, template.http_hop_limit),
+    )
+    yield Fact(
+        about=f"{name}: encrypted volumes",
+        planned=[True],
+        created=[one.encrypted for one in template.volumes],
+    )
+    yield Fact(
+        about=f"{name}: NVMe as RAID 0",
+        planned=True,
+        created="strategy: RAID0" in template.user_data,
+    )
+
+
+def _open_to_itself(group: readback_network.SecurityGroup) -> bool:
+    both = (group.ingress, group.egress)
+    return all(
+        any(one.protocol == "-1" and one.peer == group.id for one in rules) for rules in both
+    )

@@ -1,0 +1,128 @@
+"""The rehearsal: one environment from file to deployed stacks, on this machine."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from disagg import artifacts
+from disagg.checks.codes import MISMATCH
+from disagg.checks.environment_file import Checked
+from disagg.config.environment import Environment
+from disagg.errors import CheckFailedError, Problem
+from disagg.local.aws.deploy import bootstrap, deploy_all
+from disagg.local.aws.endpoint import AwsEndpoint, Target
+from disagg.local.compare import Fact, compare, read_created
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step begins."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign of life of the running step; the next one replaces it."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A line of the running step that stays."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The running step ended well."""
+
+    result: str
+
+
+Event = Step | Sign | Detail | Done
+Tell = Callable[[Event], None]
+
+
+def rehearse(checked: Checked, dist: Path, tell: Tell) -> None:
+    """Synthesize, check, deploy to an AWS endpoint of our own and read back, telling what happens.
+
+    What was written stays in `<dist>/<name>`; no process is left, however this ends.
+
+    Raises:
+        CheckFailedError: A rule or an engine refused the artifacts, or what was created differs
+            from the plan.
+        MissingToolError: The `check` or `local` extra, Node or the CDK CLI is not installed.
+        DeployError: The CDK CLI failed.
+    """
+    environment = checked.environment
+    tell(Step("Manifests and templates, judged by the rules"))
+    written = artifacts.write_all(environment, dist)
+    objects = sum(len(group) for group in written.manifests.values())
+    resources = sum(len(template["Resources"]) for template in written.templates.values())
+    stacks = f"{resources} AWS resources in {len(written.templates)} stacks"
+    assembly = written.directory / "stacks"
+    tell(Done(f"{objects} Kubernetes objects, {stacks}, in {written.directory.as_posix()}/"))
+    for name, judge in artifacts.engines(environment, written):
+        tell(Step(f"Judged by {name}"))
+        problems = judge()
+        if problems:
+            raise CheckFailedError(problems)
+        tell(Done("nothing refused"))
+    _deploy(environment, assembly, tell)
+
+
+def _deploy(environment: Environment, assembly: Path, tell: Tell) -> None:
+    target = Target(account=environment.aws.account, region=environment.aws.region)
+    with tempfile.TemporaryDirectory(prefix="disagg-demo-") as directory:
+        tell(Step("AWS endpoint on this machine"))
+        with AwsEndpoint(directory=Path(directory), target=target) as endpoint:
+            tell(Done(f"{endpoint.url} stands for account {target.account}, {target.region}"))
+            tell(Step("cdk bootstrap"))
+            bootstrap(endpoint, lambda line: tell(Sign(line)))
+            tell(Done("toolkit stack created"))
+            tell(Step("cdk deploy --all"))
+            deployed = deploy_all(endpoint, assembly, lambda line: tell(Sign(line)))
+            tell(Done(", ".join(stack.name for stack in deployed.stacks)))
+            tell(Step("Read back with boto3, compared with the plan"))
+            facts = compare(environment, read_created(endpoint, environment.cluster_name))
+            for fact in facts:
+                tell(Detail(f"{fact.about}: {_short(fact.created)}"))
+            _refuse(facts)
+            tell(Done(f"{len(facts)} facts, all as planned"))
+
+
+def _refuse(facts: list[Fact]) -> None:
+    different = [
+        Problem(
+            code=MISMATCH,
+            path=fact.about,
+            got=f"created {_short(fact.created, 400)}",
+            need=f"planned {_short(fact.planned, 400)}",
+            fix="a defect of the stacks or the endpoint: please report it with the file",
+        )
+        for fact in facts
+        if not fact.agrees
+    ]
+    if different:
+        raise CheckFailedError(different)
+
+
+def _short(value: object, most: int = 100) -> str:
+    text = _shown(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, tuple):
+        return " ".join(map(_shown, value))
+    return str(value)
