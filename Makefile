@@ -29,11 +29,11 @@ $(VENV)/.done: requirements.txt pyproject.toml
 
 node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "setup: CDK CLI into node_modules"
-	@$(BIN)/python -m disagg.local.node ci
+	@$(BIN)/python -m disagg.node ci
 	@touch $@
 
 cdk: setup ## Run the pinned CDK CLI: make cdk ARGS="deploy --all --app dist/pilot/stacks"
-	@$(BIN)/python -m disagg.local.node cdk $(ARGS)
+	@$(BIN)/python -m disagg.node cdk $(ARGS)
 
 demo: setup ## Rehearse the whole deployment of ENV on this machine: no account, no GPU
 	@$(BIN)/disagg demo $(ENV)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from disagg.node import use_packaged_node
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Why before any import of aws_cdk: jsii reads them when it starts its kernel.
 os.environ.setdefault("CDK_VALIDATION", "false")
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+use_packaged_node()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,7 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     region, base = environment.aws.region, (dist / environment.name).as_posix()
     yield _capacity(made, environment)
     yield [
-        f"Deploy, the GPU groups still empty: ${made.usd_per_hour_without_gpus:,.2f}/h from then on.",
+        f"Deploy, GPU groups empty: ${made.usd_per_hour_without_gpus:,.2f}/h from then on.",
         f'make cdk ARGS="bootstrap aws://{environment.aws.account}/{region}"',
         f'make cdk ARGS="deploy --all --app {base}/stacks"',
     ]
@@ -55,6 +55,6 @@ def _capacity(made: Plan, environment: Environment) -> Step:
     zone = environment.network.fabric_zone_id
     ask = "aws ec2 describe-instance-type-offerings --location-type availability-zone-id"
     return [
-        f"Ask for quota {' and '.join(codes)} (vCPUs) in {region}, and whether {zone} has the nodes.",
+        f"Ask for {' and '.join(codes)} (vCPUs) in {region}, and whether {zone} has the nodes.",
         f"{ask} --region {region} --filters Name=instance-type,Values={','.join(types)}",
     ]

@@ -32,7 +32,7 @@ def synth(
 
     written = artifacts.write_all(checked.environment, dist)
     stacks = written.directory / "stacks"
-    judges = artifacts.engines(checked.environment, written.manifests, stacks) if engines else ()
+    judges = artifacts.engines(checked.environment, written) if engines else ()
     for name, judge in judges:
         problems = judge()
         if problems:

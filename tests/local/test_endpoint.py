@@ -24,8 +24,8 @@ from disagg.local.aws.deploy import (
     destroy_all,
 )
 from disagg.local.aws.endpoint import AwsEndpoint, Target
-from disagg.local.node import tool_environment
 from disagg.local.processes import ProcessError
+from disagg.node import tool_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Target(account="210987654321", region="us-west-2")

@@ -13,8 +13,8 @@ from typing import Any
 
 from disagg.errors import DisaggError
 from disagg.local.aws.endpoint import AwsEndpoint, Target
-from disagg.local.node import cdk_command
 from disagg.local.processes import run_to_end
+from disagg.node import cdk_command
 
 OnLine = Callable[[str], None]
 """Gets each line that the CLI prints, as it prints it."""

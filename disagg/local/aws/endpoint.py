@@ -12,8 +12,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from disagg.local.node import tool_environment
 from disagg.local.processes import Process, ProcessError, Service
+from disagg.node import tool_environment
 
 _PACKAGES = Path(__file__).resolve().parents[3]
 _KEEP = frozenset({"LANG", "LC_ALL", "NO_COLOR", "PATH", "TERM", "TMPDIR", "TZ"})

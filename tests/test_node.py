@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from disagg import node
 from disagg.errors import MissingToolError
-from disagg.local import node
 
 
 def test_the_environment_of_a_tool_puts_node_first_and_reports_to_nobody() -> None:

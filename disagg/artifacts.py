@@ -1,0 +1,171 @@
+"""What an environment becomes on disk, below `<dist>/<name>`: all of it or nothing."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from disagg.checks.manifests import check_manifests
+from disagg.checks.templates import check_templates
+from disagg.config.environment import Environment
+from disagg.errors import CheckFailedError, Problem, Severity
+from disagg.node import use_packaged_node
+
+Templates = dict[str, dict[str, Any]]
+Manifests = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written below `directory`."""
+
+    directory: Path
+    manifests: Manifests
+    templates: Templates
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """Yield an empty directory that takes the place of `target` when the block ends well.
+
+    A failure, or Ctrl-C, leaves what was there before.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        fresh.chmod(0o755)
+        yield fresh
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+            target.rename(old / target.name)
+            fresh.rename(target)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def render(environment: Environment) -> Manifests:
+    """Return the manifests by file name, checked against every manifest rule.
+
+    Raises:
+        CheckFailedError: A rule is broken (DISAGG-POD, -SRV, -RTR codes): a defect of the charts or
+            of an override.
+    """
+    use_packaged_node()
+    from disagg_k8s import render as render_charts  # noqa: PLC0415  Why: starts a Node process.
+
+    manifests = render_charts(environment)
+    _refuse(check_manifests(manifests, environment))
+    return manifests
+
+
+def write_manifests(manifests: Manifests, directory: Path) -> Path:
+    """Write one file for each concern into `directory`, in apply order, and return it."""
+    from disagg_k8s.yaml_out import dump_all  # noqa: PLC0415
+
+    with replaced(directory) as fresh:
+        for name, objects in manifests.items():
+            (fresh / name).write_text(dump_all(objects), encoding="utf-8")
+    return directory
+
+
+def write_chart_values(environment: Environment, directory: Path) -> Path:
+    """Write one Helm values file for each third-party chart into `directory`, and return it."""
+    from disagg_k8s.third_party import chart_values  # noqa: PLC0415
+    from disagg_k8s.yaml_out import dump_all  # noqa: PLC0415
+
+    directory.mkdir()
+    for name, values in chart_values(environment).items():
+        (directory / f"{name}.yaml").write_text(dump_all([values]), encoding="utf-8")
+    return directory
+
+
+def write_all(environment: Environment, dist: Path) -> Written:
+    """Write manifests, chart values and stacks to `<dist>/<name>`, replaced whole or not at all.
+
+    Raises:
+        CheckFailedError: A rule is broken; what was there before stays.
+    """
+    base = dist / environment.name
+    with replaced(base) as fresh:
+        manifests = render(environment)
+        write_manifests(manifests, fresh / "manifests")
+        write_chart_values(environment, fresh / "charts")
+        templates = write_stacks(environment, fresh / "stacks")
+    return Written(base, manifests, templates)
+
+
+def write_stacks(environment: Environment, directory: Path) -> Templates:
+    """Write the cloud assembly into `directory` and return its templates by stack name, checked.
+
+    Raises:
+        CheckFailedError: A template rule is broken (DISAGG-TPL codes).
+    """
+    use_packaged_node()
+    from disagg_stacks import synthesize  # noqa: PLC0415  Why: importing aws_cdk takes a second.
+
+    with replaced(directory) as fresh:
+        synthesize(environment, fresh)
+        templates = read_templates(fresh)
+        _refuse(check_templates(templates))
+    return templates
+
+
+def read_templates(assembly: Path) -> Templates:
+    """Return the templates of a cloud assembly by stack name."""
+    files = sorted(assembly.glob("*.template.json"))
+    return {
+        file.name.removesuffix(".template.json"): json.loads(file.read_text("utf-8"))
+        for file in files
+    }
+
+
+def _refuse(problems: list[Problem]) -> None:
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise CheckFailedError(errors)
+
+
+Engine = tuple[str, Callable[[], list[Problem]]]
+
+
+def engines(environment: Environment, written: Written) -> Iterator[Engine]:
+    """Yield the name of each engine that judges what was written, and a function that lets it.
+
+    The function returns what the engine refused; it raises MissingToolError when the `check` extra
+    is not installed.
+    """
+    from disagg.checks import engines as judges  # noqa: PLC0415  Why: they come with an extra.
+
+    objects = [one for group in written.manifests.values() for one in group]
+    version = environment.cluster.kubernetes_version
+    templates = sorted((written.directory / "stacks").glob("*.template.json"))
+    region = environment.aws.region
+    yield (
+        f"the Kubernetes {version} schemas, strict",
+        lambda: judges.validate_schemas(objects, version),
+    )
+    yield "Envoy itself", lambda: judges.validate_envoy(envoy_configuration(objects))
+    yield (
+        "AWS's template engine and cfn-lint",
+        lambda: judges.validate_templates(templates, region),
+    )
+
+
+def envoy_configuration(objects: list[dict[str, Any]]) -> str:
+    """Return the Envoy configuration among rendered objects.
+
+    Raises:
+        LookupError: No ConfigMap carries one.
+    """
+    for one in objects:
+        if one["kind"] == "ConfigMap" and "envoy.yaml" in one["data"]:
+            text: str = one["data"]["envoy.yaml"]
+            return text
+    raise LookupError("no ConfigMap carries envoy.yaml")
