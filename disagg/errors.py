@@ -1,4 +1,4 @@
-"""What can be wrong, and how it is said: one line per problem, every problem at once (design law 4)."""
+"""What can be wrong, and how it is said: every problem at once (design law 4)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -53,7 +53,7 @@ class Problem:
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems as a reader meets them in the file, errors before warnings on one line."""
+    """Return the problems as a reader meets them in the file."""
     return sorted(problems, key=lambda p: (p.file, p.line, p.column, p.severity, p.code, p.path))
 
 

@@ -57,7 +57,7 @@ class EksClusterProps:
     system_nodes: int = 2
     """Number of system nodes [count]."""
     client_cidrs: Sequence[str] = ()
-    """IPv4 ranges beyond the nodes, such as a VPN's, that may reach the API server. Default: none."""
+    """IPv4 ranges beyond the nodes that reach the API server, such as a VPN's. Default: none."""
     key: kms.IKey | None = None
     """Encrypts secrets and logs; its policy must admit CloudWatch Logs. Default: a new key that
     rotates."""

@@ -1,1 +1,1 @@
-"""What must be true of an environment, of the manifests and of the templates: one function for each rule."""
+"""What must be true of an environment, its manifests and its templates: a function a rule."""

@@ -214,9 +214,9 @@ def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> I
 
 @rule("DISAGG-NET-007")
 def client_ranges_are_private_networks(cluster: Cluster) -> Iterator[Finding]:
-    """Each range that may reach the API server is a private IPv4 network.
+    """Each range that may reach the API server and the router is a private IPv4 network.
 
-    The endpoint is private: a public range, or 0.0.0.0/0, could only be a mistake.
+    Both are private: a public range, or 0.0.0.0/0, could only be a mistake.
     """
     for index, cidr in enumerate(cluster.client_cidrs):
         network = _ipv4(cidr)

@@ -35,9 +35,9 @@ _FOREIGN = {
 def no_account_in_manifests(manifests: Manifests) -> Iterator[Finding]:
     """No manifest holds a CloudFormation token, an ARN or an account id.
 
-    Manifests render, diff and validate without an account; identity is bound on the AWS side by role,
-    namespace and service account (design law 3). cdk8s prints an unresolved token as text, without an
-    error. Source: measured, aws-cdk-lib 2.275 with cdk8s 2.70.
+    Manifests render, diff and validate without an account; identity is bound on the AWS side by
+    role, namespace and service account (design law 3). cdk8s prints an unresolved token as text,
+    without an error. Source: measured, aws-cdk-lib 2.275 with cdk8s 2.70.
     """
     for one in manifests.objects:
         for at, value in walk(one):
@@ -83,7 +83,7 @@ def every_namespace_is_rendered(manifests: Manifests) -> Iterator[Finding]:
             yield Finding(
                 at=(title(one), "metadata", "namespace"),
                 got=str(namespace),
-                need=f"one of {', '.join(sorted(rendered))}, or none where the kind is cluster-wide",
+                need=f"one of {', '.join(sorted(rendered))}, or none if cluster-wide",
                 fix="name the namespace in the chart",
             )
 
@@ -150,8 +150,8 @@ def service_ports_exist(manifests: Manifests) -> Iterator[Finding]:
 def budgets_let_a_node_drain(manifests: Manifests) -> Iterator[Finding]:
     """No PodDisruptionBudget forbids every eviction.
 
-    `minAvailable: 1` on one replica answers 429 to every drain of its node. Source: measured on a real
-    API server 1.34.
+    `minAvailable: 1` on one replica answers 429 to every drain of its node. Source: measured on a
+    real API server 1.34.
     """
     for one in manifests.kind("PodDisruptionBudget"):
         spec = one["spec"]
@@ -195,7 +195,7 @@ def everything_referenced_is_rendered(manifests: Manifests) -> Iterator[Finding]
 
 @rule("DISAGG-OBJ-009")
 def a_changed_configuration_restarts_its_pods(manifests: Manifests) -> Iterator[Finding]:
-    """Every pod that mounts a rendered ConfigMap carries a digest of configuration in an annotation.
+    """Every pod that mounts a rendered ConfigMap carries a digest in an annotation.
 
     A changed ConfigMap alone restarts nothing, so old and new pods would differ unseen.
     """
@@ -221,8 +221,8 @@ def a_changed_configuration_restarts_its_pods(manifests: Manifests) -> Iterator[
 def no_unreleased_field(manifests: Manifests) -> Iterator[Finding]:
     """No object uses `groupIdentity`.
 
-    llm-d's newer guide writes it, and no release of LeaderWorkerSet up to 0.10 knows it: the API server
-    refuses the object. Source: kubernetes-sigs/lws#986 and #1062, read 2026-09-21.
+    llm-d's newer guide writes it, and no release of LeaderWorkerSet up to 0.10 knows it: the API
+    server refuses the object. Source: kubernetes-sigs/lws#986 and #1062, read 2026-09-21.
     """
     for one in manifests.objects:
         for at, value in walk(one):

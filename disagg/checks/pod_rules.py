@@ -3,18 +3,13 @@
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import combinations
 
-from disagg.catalog.flags import ENDPOINT_PICKER, FLAG_TABLES, SIDECAR, VLLM, FlagTable
-from disagg.catalog.images import IMAGE_PROFILES
-from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, LABEL_INSTANCE_TYPE, NVIDIA_GPU
+from disagg.catalog.flags import ENDPOINT_PICKER, VLLM
+from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, NVIDIA_GPU
 from disagg.checks.manifest_objects import Container, Manifests, Workload, quantity
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
-from disagg.planner.layout import groups, node_resources
 
-_NODE_ROLE = "disagg/role"
 _REMOVED_IMAGES = {
     "llm-d-inference-scheduler": "ghcr.io/llm-d/llm-d-router-endpoint-picker",
     "llm-d-routing-sidecar": "ghcr.io/llm-d/llm-d-router-disagg-sidecar",
@@ -34,8 +29,8 @@ def _containers(manifests: Manifests) -> Iterator[tuple[Workload, Container]]:
 def images_are_pinned(manifests: Manifests) -> Iterator[Finding]:
     """Every image has a version tag or a digest, and none is `latest`.
 
-    A moving tag gives prefill and decode different engines after the next pull, and the NIXL handshake
-    between them is refused.
+    A moving tag gives prefill and decode different engines after the next pull, and the NIXL
+    handshake between them is refused.
     """
     for _, container in _containers(manifests):
         tag = _TAG.search(container.image)
@@ -68,7 +63,7 @@ def images_can_be_pulled(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-POD-003")
 def cpu_and_memory_are_requested(manifests: Manifests) -> Iterator[Finding]:
-    """Every container requests CPU and memory and limits memory to what it requests; CPU has no limit.
+    """Every container requests CPU and memory; memory is limited to that, CPU is not.
 
     Memory above the request is taken from a neighbour, and the kernel decides who dies. A CPU limit
     throttles the scheduler thread and leaves GPUs idle.
@@ -115,10 +110,10 @@ def devices_are_limited_to_what_is_requested(manifests: Manifests) -> Iterator[F
 
 @rule("DISAGG-POD-005")
 def memory_covers_memory_volumes(manifests: Manifests) -> Iterator[Finding]:
-    """The memory limit of a container is larger than the memory volumes it mounts, and each has a size.
+    """The memory limit of a container covers the memory volumes it mounts, each with a size.
 
-    `/dev/shm` counts against the container that writes to it: llm-d's guide limits memory to 16Gi beside
-    a 20Gi volume, so a full volume kills the server.
+    `/dev/shm` counts against the container that writes to it: llm-d's guide limits memory to 16Gi
+    beside a 20Gi volume, so a full volume kills the server.
     """
     for workload, container in _containers(manifests):
         sizes = {
@@ -126,7 +121,9 @@ def memory_covers_memory_volumes(manifests: Manifests) -> Iterator[Finding]:
             for v in workload.pod.get("volumes", [])
             if v.get("emptyDir", {}).get("medium") == "Memory"
         }
-        mounted = [sizes[m["name"]] for m in container.data.get("volumeMounts", []) if m["name"] in sizes]
+        mounted = [
+            sizes[m["name"]] for m in container.data.get("volumeMounts", []) if m["name"] in sizes
+        ]
         total = sum((quantity(size) for size in mounted if size), Decimal(0))
         if mounted and (None in mounted or total >= container.limits.get("memory", Decimal(0))):
             yield Finding(
@@ -141,11 +138,15 @@ def memory_covers_memory_volumes(manifests: Manifests) -> Iterator[Finding]:
 def containers_are_probed(manifests: Manifests) -> Iterator[Finding]:
     """Every container has startup, liveness and readiness probes; a native sidecar a startup probe.
 
-    Without readiness, requests go to a server that still loads its model; without startup, a long load
-    is killed as dead.
+    Without readiness, requests go to a server that still loads its model; without startup, a long
+    load is killed as dead.
     """
     for _, container in _containers(manifests):
-        wanted = {"startupProbe"} if container.init else {"startupProbe", "livenessProbe", "readinessProbe"}
+        wanted = (
+            {"startupProbe"}
+            if container.init
+            else {"startupProbe", "livenessProbe", "readinessProbe"}
+        )
         missing = sorted(wanted - set(container.data)) if container.stays else []
         if missing:
             yield Finding(
@@ -160,7 +161,8 @@ def containers_are_probed(manifests: Manifests) -> Iterator[Finding]:
 def probes_ask_their_own_container(manifests: Manifests) -> Iterator[Finding]:
     """Every probe asks a port of the container it stands in.
 
-    All containers of a pod share an address, so a probe on a neighbour's port answers for the neighbour.
+    All containers of a pod share an address, so a probe on a neighbour's port answers for the
+    neighbour.
     """
     for _, container in _containers(manifests):
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -180,8 +182,8 @@ def probes_ask_their_own_container(manifests: Manifests) -> Iterator[Finding]:
 def pods_have_a_priority(manifests: Manifests) -> Iterator[Finding]:
     """Every pod names a priority class.
 
-    At equal priority, small prefill pods spread over all nodes and a large decode pod stays pending for
-    ever. Source: measured on a real scheduler, 4 of 5 runs.
+    At equal priority, small prefill pods spread over all nodes and a large decode pod stays pending
+    for ever. Source: measured on a real scheduler, 4 of 5 runs.
     """
     for workload in manifests.workloads:
         if not workload.pod.get("priorityClassName"):
@@ -214,10 +216,10 @@ def pods_stay_out_of_the_host(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-POD-010")
 def containers_are_confined(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
-    """Every container drops all capabilities but IPC_LOCK and cannot escalate, unless the file says so.
+    """Every container drops all capabilities but IPC_LOCK, unless the file says otherwise.
 
-    IPC_LOCK lets RDMA pin memory; it is for root only, because Kubernetes gives other users no added
-    capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is refused.
+    IPC_LOCK lets RDMA pin memory; it is for root only, because Kubernetes gives other users no
+    added capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is refused.
     """
     allowed = environment.serving.pod_privilege == "privileged"
     for workload, container in _containers(manifests):
@@ -271,7 +273,7 @@ def no_token_is_mounted_by_default(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-POD-012")
 def stopping_takes_longer_than_the_hook(manifests: Manifests) -> Iterator[Finding]:
-    """terminationGracePeriodSeconds is longer than every preStop hook and vLLM's own shutdown together.
+    """The grace period is longer than each preStop hook and vLLM's own shutdown together.
 
     The hook counts against the grace period; when it is used up, the container is killed at once.
     """
@@ -287,140 +289,4 @@ def stopping_takes_longer_than_the_hook(manifests: Manifests) -> Iterator[Findin
                     got=f"{grace} s, and {container.name} takes {wait} + {drain} s to stop",
                     need="more than that",
                     fix="raise the grace period",
-                )
-
-
-def _table(container: Container, environment: Environment) -> FlagTable | None:
-    profile = IMAGE_PROFILES[environment.serving.image_profile]
-    versions = {
-        VLLM: profile.vllm,
-        ENDPOINT_PICKER: profile.router,
-        SIDECAR: profile.sidecar_version,
-    }
-    program = container.program or ""
-    return FLAG_TABLES.get((program, versions.get(program, "")))
-
-
-@rule("DISAGG-POD-013")
-def flags_exist_in_the_pinned_version(
-    manifests: Manifests, environment: Environment
-) -> Iterator[Finding]:
-    """Every flag of vLLM, the endpoint picker and the sidecar exists in the pinned version.
-
-    Deprecated flags are refused too. Flags come and go between minor versions, and an unknown one ends
-    in a crash loop on a node that costs money. Source: the flag tables of the catalogue.
-    """
-    for _, container in _containers(manifests):
-        table = _table(container, environment)
-        if container.program not in {VLLM, ENDPOINT_PICKER, SIDECAR}:
-            continue
-        if table is None:
-            yield Finding(
-                at=(*container.at, "image"),
-                got=f"no flag table for {container.program} of this image profile",
-                need="a version whose flags are known",
-                fix="use an image profile that can be checked",
-            )
-            continue
-        for flag, value in container.flags.items():
-            wrong = _flag_fault(table, flag, value)
-            if wrong:
-                yield Finding(
-                    at=(*container.at, "args"),
-                    got=f"{flag}: {wrong}",
-                    need=f"a flag of {table.program} {table.version}",
-                    fix="look the flag up in the release notes of that version",
-                )
-
-
-def _flag_fault(table: FlagTable, flag: str, value: str | None) -> str:
-    if flag not in table.flags | table.short_flags:
-        return "unknown"
-    if flag in table.refused or flag in table.deprecated:
-        return "deprecated"
-    if flag in table.takes_value and value is None:
-        return "has no value"
-    if flag not in table.takes_value and value is not None and not table.switch_takes_equals:
-        return f"takes no value, got {value!r}"
-    return ""
-
-
-def _groups_of(workload: Workload) -> frozenset[str]:
-    """Return the node groups a pod may run on, as its own node selection says."""
-    chosen = workload.pod.get("nodeSelector", {}).get(_NODE_ROLE)
-    if chosen:
-        return frozenset({chosen})
-    key = "requiredDuringSchedulingIgnoredDuringExecution"
-    terms = workload.pod.get("affinity", {}).get("nodeAffinity", {}).get(key, {})
-    found: set[str] = set()
-    for term in terms.get("nodeSelectorTerms", []):
-        for one in term.get("matchExpressions", []):
-            if one["key"] == _NODE_ROLE and one["operator"] == "In":
-                found |= set(one["values"])
-    return frozenset(found)
-
-
-@rule("DISAGG-POD-014")
-def gpu_pods_are_bound_to_nodes_that_exist(
-    manifests: Manifests, environment: Environment
-) -> Iterator[Finding]:
-    """Every pod with GPUs is bound to node groups and instance types of the file and tolerates their taint.
-
-    Without it the pod waits for ever, or lands on another type of node with other EFA cards: llm-d's
-    overlay names p5en and leaves all pods pending on p6-b200.
-    """
-    named = groups(environment.capacity)
-    types = {group.instance_type for group in named.values()}
-    for workload in manifests.workloads:
-        if NVIDIA_GPU not in workload.requests:
-            continue
-        bound = _groups_of(workload)
-        chosen = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
-        tolerated = any(
-            t.get("key") == NVIDIA_GPU and t.get("effect") in {None, "NoSchedule"}
-            for t in workload.pod.get("tolerations", [])
-        )
-        if not bound or not bound <= set(named) or (chosen and chosen not in types) or not tolerated:
-            yield Finding(
-                at=(*workload.at, "nodeSelector"),
-                got=f"groups {sorted(bound)}, type {chosen}, tolerates the taint: {tolerated}",
-                need=f"groups of {sorted(named)}, a type of {sorted(types)}, the toleration",
-                fix="bind the pod to the group of its role",
-            )
-
-
-_AMOUNTS = {
-    NVIDIA_GPU: "gpus",
-    EFA: "efa_devices",
-    "cpu": "cpu_milli",
-    "memory": "memory_mib",
-    HUGE_PAGES_2MI: "huge_pages_mib",
-}
-_PER_UNIT = {"cpu": Decimal(1_000), "memory": Decimal(1) / 1024**2, HUGE_PAGES_2MI: Decimal(1) / 1024**2}
-
-
-@rule("DISAGG-POD-015")
-def pods_fit_their_node_groups(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
-    """The GPUs, EFA devices, CPU, memory and huge pages of all pods of a group fit its nodes.
-
-    Devices are whole and never shared. What is counted is what the scheduler counts: containers and
-    sidecars together, or a larger init step.
-    """
-    named = groups(environment.capacity)
-    sizes = range(1, len(named) + 1)
-    for chosen in (frozenset(c) for size in sizes for c in combinations(named, size)):
-        inside = [w for w in manifests.workloads if _groups_of(w) and _groups_of(w) <= chosen]
-        for name, field in _AMOUNTS.items():
-            scale = _PER_UNIT.get(name, Decimal(1))
-            used = sum((w.requests.get(name, Decimal(0)) * w.replicas for w in inside), Decimal(0))
-            have = sum(
-                getattr(node_resources(INSTANCE_TYPES[named[g].instance_type]), field) * named[g].nodes
-                for g in chosen
-            )
-            if used * scale > have:
-                yield Finding(
-                    at=("capacity", *sorted(chosen)),
-                    got=f"{name}: pods ask for {used * scale:.0f}, the nodes give {have}",
-                    need="no more than the nodes give",
-                    fix="add nodes, or lower replicas or the pool's resources",
                 )

@@ -40,7 +40,7 @@ def _managers(config: Json) -> Iterator[tuple[At, Json]]:
 
 
 def _asking(manifests: Manifests) -> Iterator[tuple[At, Json, Json, Json]]:
-    """Yield the connection managers that ask the picker: where, configuration, manager, ext_proc."""
+    """Yield what asks the picker: where, configuration, connection manager, ext_proc."""
     for at, config in manifests.envoy_configs():
         for where, manager in _managers(config):
             for one in manager.get("http_filters", []):
@@ -77,8 +77,8 @@ def one_listener_asks_the_picker(manifests: Manifests) -> Iterator[Finding]:
 def routing_headers_are_removed_early(manifests: Manifests) -> Iterator[Finding]:
     """The proxy removes the five routing headers from clients' requests before anything reads them.
 
-    A client that sends `x-prefiller-host-port` makes a decode sidecar post the prompt to that address
-    and gets its answer: reproduced against the real sidecar.
+    A client that sends `x-prefiller-host-port` makes a decode sidecar post the prompt to that
+    address and gets its answer: reproduced against the real sidecar.
     """
     for at, _, manager, _ in _asking(manifests):
         removed = {
@@ -104,7 +104,11 @@ def routing_headers_are_not_removed_on_the_route(manifests: Manifests) -> Iterat
     cache moves. Reproduced with the real chain.
     """
     for at, _, manager, _ in _asking(manifests):
-        late = {key: value for key, value in manager.items() if key != "early_header_mutation_extensions"}
+        late = {
+            key: value
+            for key, value in manager.items()
+            if key != "early_header_mutation_extensions"
+        }
         for where, value in walk(late):
             removes = any(str(part) in {"request_headers_to_remove", "remove"} for part in where)
             if removes and value in _ROUTING_HEADERS:
@@ -120,8 +124,8 @@ def routing_headers_are_not_removed_on_the_route(manifests: Manifests) -> Iterat
 def the_proxy_fails_closed(manifests: Manifests) -> Iterator[Finding]:
     """A request is refused while the picker is away: `failure_mode_allow` is false.
 
-    Failing open makes the proxy an open relay to any address a client names, and does not even serve
-    POSTs. Reproduced with Envoy 1.40.
+    Failing open makes the proxy an open relay to any address a client names, and does not even
+    serve POSTs. Reproduced with Envoy 1.40.
     """
     for at, _, _, ext_proc in _asking(manifests):
         if ext_proc.get("failure_mode_allow") is not False:
@@ -176,19 +180,25 @@ def destinations_come_from_the_picker(manifests: Manifests) -> Iterator[Finding]
         for name in sorted(served | {picker}):
             cluster = clusters.get(name, {})
             header = cluster.get("original_dst_lb_config", {}).get("http_header_name")
-            aimed = name == picker or (cluster.get("type"), header) == ("ORIGINAL_DST", _DESTINATION)
-            if not aimed or _seconds(cluster.get("connect_timeout", "5s")) > _LONGEST_CONNECT_SECONDS:
+            aimed = name == picker or (cluster.get("type"), header) == (
+                "ORIGINAL_DST",
+                _DESTINATION,
+            )
+            if (
+                not aimed
+                or _seconds(cluster.get("connect_timeout", "5s")) > _LONGEST_CONNECT_SECONDS
+            ):
                 yield Finding(
                     at=(*at, "clusters", name),
-                    got=f"type {cluster.get('type')}, header {header}, {cluster.get('connect_timeout')}",
-                    need=f"ORIGINAL_DST by {_DESTINATION}, connecting within {_LONGEST_CONNECT_SECONDS} s",
+                    got=f"{cluster.get('type')} by {header}, {cluster.get('connect_timeout')}",
+                    need=f"ORIGINAL_DST by {_DESTINATION}, within {_LONGEST_CONNECT_SECONDS}s",
                     fix="correct the cluster",
                 )
 
 
 @rule("DISAGG-PRX-007")
 def the_proxy_finds_the_picker(manifests: Manifests) -> Iterator[Finding]:
-    """The proxy calls the picker's port on the loopback address, with TLS only if the picker serves it.
+    """The proxy calls the picker on the loopback address, with TLS only if it serves TLS.
 
     A plaintext call to a picker that serves TLS (its default) is answered 500 with an empty body.
     """
@@ -228,7 +238,7 @@ def _balancers(manifests: Manifests) -> Iterator[tuple[Json, dict[str, str], lis
 
 @rule("DISAGG-PRX-008")
 def the_load_balancer_is_internal(manifests: Manifests) -> Iterator[Finding]:
-    """There is one load balancer; it is internal, sends to pods, and serves the VPC's addresses only.
+    """There is one load balancer; it is internal, sends to pods and serves named addresses.
 
     The API behind it has no authentication of its own.
     """
@@ -282,11 +292,12 @@ def the_load_balancer_checks_the_proxy(manifests: Manifests) -> Iterator[Finding
 def the_load_balancer_waits_longer_than_the_proxy(manifests: Manifests) -> Iterator[Finding]:
     """The load balancer keeps silent connections longer than the proxy does.
 
-    It drops them after 350 s by default, without a word to either side; an answer that is not streamed
-    is silent until its end.
+    It drops them after 350 s by default, without a word to either side; an answer that is not
+    streamed is silent until its end.
     """
     idle = [
-        _seconds(manager.get("stream_idle_timeout", "300s")) for _, _, manager, _ in _asking(manifests)
+        _seconds(manager.get("stream_idle_timeout", "300s"))
+        for _, _, manager, _ in _asking(manifests)
     ]
     for one, given, _ in _balancers(manifests):
         for port in one["spec"]["ports"]:
@@ -304,7 +315,7 @@ def the_load_balancer_waits_longer_than_the_proxy(manifests: Manifests) -> Itera
 
 @rule("DISAGG-PRX-011")
 def the_router_passes_restricted(manifests: Manifests) -> Iterator[Finding]:
-    """Every container of the router's pod runs as a user that is not root, on a read-only file system.
+    """Every container of the router's pod is not root, on a read-only file system.
 
     Its namespace enforces Pod Security `restricted`; a pod that breaks it is not created, and the
     Deployment shows nothing but a warning.

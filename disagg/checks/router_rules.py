@@ -28,7 +28,9 @@ _ROLES = (ROLE_PREFILL, ROLE_DECODE)
 
 def _named(config: Json) -> dict[str, str]:
     """Return the plugins a configuration defines: name to type."""
-    return {str(p.get("name", p.get("type"))): str(p.get("type")) for p in config.get("plugins", [])}
+    return {
+        str(p.get("name", p.get("type"))): str(p.get("type")) for p in config.get("plugins", [])
+    }
 
 
 def _selector(picker: Container) -> dict[str, str] | None:
@@ -44,14 +46,17 @@ def _picked(manifests: Manifests, picker: Container) -> list[Workload]:
     namespace = picker.flags.get("--pool-namespace")
     if chosen is None:
         return []
-    return [w for w in manifests.workloads if w.namespace == namespace and selects(chosen, w.labels)]
+    return [
+        w for w in manifests.workloads if w.namespace == namespace and selects(chosen, w.labels)
+    ]
 
 
 @rule("DISAGG-RTR-001")
 def one_picker_decides(manifests: Manifests) -> Iterator[Finding]:
     """There is one endpoint picker with one replica, replaced by Recreate.
 
-    It counts requests in flight in its own memory: two at once both send to the pod each believes idle.
+    It counts requests in flight in its own memory: two at once both send to the pod each believes
+    idle.
     """
     found = [
         (w.name, w.replicas, w.data["spec"].get("strategy", {}).get("type"))
@@ -70,7 +75,8 @@ def one_picker_decides(manifests: Manifests) -> Iterator[Finding]:
 def the_picker_picks_both_roles_and_nothing_else(manifests: Manifests) -> Iterator[Finding]:
     """The picker's endpoint selector matches every prefill and decode pod, and no other.
 
-    A baseline pod it matched would get disaggregated requests; a role it misses is silently not used.
+    A baseline pod it matched would get disaggregated requests; a role it misses is silently not
+    used.
     """
     wanted = {w.name for w in manifests.workloads if w.role in _ROLES}
     for _, picker in manifests.pickers:
@@ -98,7 +104,7 @@ def target_ports_exist(manifests: Manifests) -> Iterator[Finding]:
             if len(owner) != 1 or engine == (workload.role == ROLE_DECODE):
                 yield Finding(
                     at=(*picker.at, "args"),
-                    got=f"{target}, which on {workload.name} is {[c.name for c in owner] or 'no port'}",
+                    got=f"{target}, on {workload.name} {[c.name for c in owner] or 'no port'}",
                     need="vLLM's port on prefill, the sidecar's on decode",
                     fix="set --endpoint-target-ports to the port both listen on",
                 )
@@ -134,7 +140,11 @@ def the_picker_may_read_pods_and_nothing_else(manifests: Manifests) -> Iterator[
     for workload, picker in manifests.pickers:
         account = (workload.pod.get("serviceAccountName"), workload.namespace)
         granted = [
-            (binding["metadata"].get("namespace"), tuple(sorted(rule["resources"])), tuple(sorted(rule["verbs"])))
+            (
+                binding["metadata"].get("namespace"),
+                tuple(sorted(rule["resources"])),
+                tuple(sorted(rule["verbs"])),
+            )
             for binding in manifests.kind("RoleBinding", "ClusterRoleBinding")
             if account in [(s["name"], s.get("namespace")) for s in binding["subjects"]]
             for role in manifests.kind(binding["roleRef"]["kind"])
@@ -277,8 +287,8 @@ def both_profiles_are_there(manifests: Manifests) -> Iterator[Finding]:
 def requests_are_disaggregated(manifests: Manifests) -> Iterator[Finding]:
     """The profile handler is the disaggregating one, with a decider for prefill that can say yes.
 
-    `prefix-based-pd-decider` without `nonCachedTokens` never disaggregates: 0 means off, although an
-    upstream comment says "always".
+    `prefix-based-pd-decider` without `nonCachedTokens` never disaggregates: 0 means off, although
+    an upstream comment says "always".
     """
     for at, config in _configs(manifests):
         plugins = config.get("plugins", [])
@@ -335,7 +345,9 @@ def prefix_blocks_are_the_engines(manifests: Manifests) -> Iterator[Finding]:
         for index, plugin in enumerate(config.get("plugins", [])):
             if plugin.get("type") != "precise-prefix-cache-producer":
                 continue
-            given = (plugin.get("parameters") or {}).get("tokenProcessorConfig", {}).get("blockSize")
+            given = (
+                (plugin.get("parameters") or {}).get("tokenProcessorConfig", {}).get("blockSize")
+            )
             if {given} != sizes:
                 yield Finding(
                     at=(*at, "plugins", index),
@@ -349,11 +361,13 @@ def prefix_blocks_are_the_engines(manifests: Manifests) -> Iterator[Finding]:
 def the_configuration_is_where_it_is_read(manifests: Manifests) -> Iterator[Finding]:
     """Every configuration file a program is started with is a key of a ConfigMap mounted there.
 
-    A missing file ends in a crash loop.
+    The program stops without it, and the pod ends in a crash loop.
     """
     data = {title(one): one.get("data", {}) for one in manifests.kind("ConfigMap")}
     for workload in manifests.workloads:
-        volumes = {v["name"]: v.get("configMap", {}).get("name") for v in workload.pod.get("volumes", [])}
+        volumes = {
+            v["name"]: v.get("configMap", {}).get("name") for v in workload.pod.get("volumes", [])
+        }
         for container in workload.containers:
             path = container.flags.get("--config-file") or container.flags.get("--config-path")
             if path is None:
@@ -361,7 +375,9 @@ def the_configuration_is_where_it_is_read(manifests: Manifests) -> Iterator[Find
             files = {
                 f"{mount['mountPath'].rstrip('/')}/{key}"
                 for mount in container.data.get("volumeMounts", [])
-                for key in data.get(f"ConfigMap {workload.namespace}/{volumes.get(mount['name'])}", {})
+                for key in data.get(
+                    f"ConfigMap {workload.namespace}/{volumes.get(mount['name'])}", {}
+                )
             }
             if path not in files:
                 yield Finding(

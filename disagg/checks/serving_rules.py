@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from disagg.catalog.flags import SIDECAR
-from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS, Attention
 from disagg.catalog.resources import (
     EFA,
-    HUGE_PAGES_2MI,
     LABEL_HOSTNAME,
-    LABEL_INSTANCE_TYPE,
     LABEL_ZONE,
     NVIDIA_GPU,
     ROLE_DECODE,
@@ -62,8 +60,9 @@ def both_roles_are_rendered(manifests: Manifests, environment: Environment) -> I
 def decode_is_at_least_as_parallel(manifests: Manifests) -> Iterator[Finding]:
     """Decode's tensor parallelism is a multiple of prefill's.
 
-    Each decode rank reads its share of one prefill rank's cache; with more prefill ranks than decode
-    ranks vLLM's NixlConnector asserts at the handshake. Source: vLLM docs, nixl connector compatibility.
+    Each decode rank reads its share of one prefill rank's cache; with more prefill ranks than
+    decode ranks vLLM's NixlConnector asserts at the handshake. Source: vLLM docs, nixl connector
+    compatibility.
     """
     for prefill, decode in _pairs(manifests):
         first = prefill.number("--tensor-parallel-size", 1) or 1
@@ -116,11 +115,17 @@ def one_image_for_all_servers(manifests: Manifests) -> Iterator[Finding]:
 def cache_geometry_is_equal(manifests: Manifests) -> Iterator[Finding]:
     """Prefill and decode have the same block size, cache type, model and context length.
 
-    Blocks are copied as they are: with the hybrid cache manager different sizes cannot be mapped, and a
-    different element type is another meaning for the same bytes.
+    Blocks are copied as they are: with the hybrid cache manager different sizes cannot be mapped,
+    and a different element type is another meaning for the same bytes.
     """
     for prefill, decode in _pairs(manifests):
-        for flag in ("--block-size", "--kv-cache-dtype", "--dtype", "--max-model-len", "--quantization"):
+        for flag in (
+            "--block-size",
+            "--kv-cache-dtype",
+            "--dtype",
+            "--max-model-len",
+            "--quantization",
+        ):
             first, second = prefill.flags.get(flag), decode.flags.get(flag)
             if first != second:
                 yield Finding(
@@ -167,8 +172,9 @@ def parallel_pods_share_a_zone(manifests: Manifests) -> Iterator[Finding]:
 def roles_stand_apart(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
     """Prefill and decode refuse to share a node, unless `placement` is `colocate`.
 
-    Between pods of one node there is no NVLink path, and LIBFABRIC to the same node stalls. "Preferred"
-    is not enough: it put both roles on one node in 11 of 24 runs (measured, llm-d's overlay).
+    Between pods of one node there is no NVLink path, and LIBFABRIC to the same node stalls.
+    "Preferred" is not enough: it put both roles on one node in 11 of 24 runs (measured, llm-d's
+    overlay).
     """
     if environment.serving.placement == "colocate":
         return
@@ -191,108 +197,12 @@ def roles_stand_apart(manifests: Manifests, environment: Environment) -> Iterato
                 )
 
 
-@rule("DISAGG-SRV-008")
-def efa_devices_follow_the_hardware(manifests: Manifests) -> Iterator[Finding]:
-    """A prefill or decode pod asks for its share of the node's EFA devices; no other pod asks for any.
-
-    Devices are whole and are split like the GPUs: one that asks for less leaves bandwidth unused, one
-    that asks for more leaves GPUs without a card. llm-d's overlay asks 2 for each GPU, p6-b200 has 1.
-    """
-    for workload in manifests.workloads:
-        asked = workload.requests.get(EFA, Decimal(0))
-        wanted = Decimal(0)
-        if workload.role in _ROLES:
-            type_name = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
-            instance = INSTANCE_TYPES.get(str(type_name))
-            gpus = workload.requests.get(NVIDIA_GPU, Decimal(0))
-            wanted = instance.efa_devices * gpus // instance.gpus if instance else Decimal(-1)
-        if asked != wanted:
-            yield Finding(
-                at=workload.at,
-                got=f"{asked} EFA devices",
-                need=f"{wanted}" if wanted >= 0 else "a node selector on a known instance type",
-                fix="ask the planner for the pod's share",
-            )
-
-
-@rule("DISAGG-SRV-009")
-def libfabric_uses_efa(manifests: Manifests) -> Iterator[Finding]:
-    """A pod with EFA devices tells libfabric to use them, with RDMA and without shared memory.
-
-    Without FI_PROVIDER libfabric may take TCP; shared memory transfer corrupts GPU buffers under load
-    (ai-dynamo/dynamo#9712); huge pages switched on and not requested make allocation fail.
-    """
-    for workload, server in _both(manifests):
-        if not workload.requests.get(EFA):
-            continue
-        wanted = {
-            "FI_PROVIDER": "efa",
-            "FI_EFA_USE_DEVICE_RDMA": "1",
-            "FI_EFA_ENABLE_SHM_TRANSFER": "0",
-            "FI_EFA_USE_HUGE_PAGE": "1" if server.requests.get(HUGE_PAGES_2MI) else "0",
-        }
-        for name, value in wanted.items():
-            given = server.variables.get(name, {}).get("value")
-            if given != value:
-                yield Finding(
-                    at=(*server.at, "env"),
-                    got=f"{name}={given}",
-                    need=f"{name}={value}",
-                    fix="set the variable",
-                )
-
-
-@rule("DISAGG-SRV-010")
-def a_gate_counts_the_devices(manifests: Manifests) -> Iterator[Finding]:
-    """A pod with EFA devices has an init container that gets the same devices and runs `fi_info`.
-
-    Without devices libfabric's plugin blocks for ever or falls to TCP, and the pod looks healthy
-    (ai-dynamo/nixl#2205). The gate stops the pod with a message instead.
-    """
-    for workload, server in _both(manifests):
-        asked = server.requests.get(EFA, Decimal(0))
-        gates = [
-            c
-            for c in workload.containers
-            if not c.stays
-            and c.requests.get(EFA) == asked
-            and c.image == server.image
-            and any("fi_info -p efa" in part and "timeout " in part for part in c.data["command"])
-        ]
-        if asked and not gates:
-            yield Finding(
-                at=(*workload.at, "initContainers"),
-                got="no gate",
-                need=f"an init container with {asked} EFA devices that runs fi_info under a timeout",
-                fix="render the pool with its fabric gate",
-            )
-
-
-@rule("DISAGG-SRV-011")
-def engines_introduce_themselves_by_address(manifests: Manifests) -> Iterator[Finding]:
-    """Every engine announces its own pod's address and a port that is open for the NIXL handshake.
-
-    The default host is `localhost`: decode then looks for prefill in its own pod (vllm#27083).
-    """
-    for _, server in _both(manifests):
-        host = server.variables.get("VLLM_NIXL_SIDE_CHANNEL_HOST", {})
-        path = host.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
-        port = server.variables.get("VLLM_NIXL_SIDE_CHANNEL_PORT", {}).get("value", "")
-        if path != "status.podIP" or not port.isdecimal() or int(port) not in server.ports.values():
-            yield Finding(
-                at=(*server.at, "env"),
-                got=f"host from {path}, port {port or 'not set'}",
-                need="host from status.podIP, and a port of the container",
-                fix="set VLLM_NIXL_SIDE_CHANNEL_HOST and VLLM_NIXL_SIDE_CHANNEL_PORT",
-            )
-
-
 @rule("DISAGG-SRV-012")
 def probes_ask_the_engine(manifests: Manifests) -> Iterator[Finding]:
     """Every probe of a server asks vLLM's own port.
 
-    The sidecar answers 200 on /health whatever vLLM does: a probe there keeps a dead decode in service.
-    Source: llm-d-router pkg/sidecar/proxy, and measured.
+    The sidecar answers 200 on /health whatever vLLM does: a probe there keeps a dead decode in
+    service. Source: llm-d-router pkg/sidecar/proxy, and measured.
     """
     for _, server in manifests.servers:
         own = server.number("--port", 8000)
@@ -310,7 +220,7 @@ def probes_ask_the_engine(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-SRV-013")
 def decode_is_behind_its_sidecar(manifests: Manifests) -> Iterator[Finding]:
-    """Every decode pod has one native routing sidecar that reaches its engine; no other pod has one.
+    """Every decode pod has one native routing sidecar that reaches its engine; no other has.
 
     The sidecar calls localhost on --model-server-port, so the engine must listen there; as a native
     sidecar it starts first and ends last, so no request meets a pod without one.
@@ -338,7 +248,7 @@ def decode_is_behind_its_sidecar(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-SRV-014")
 def prefill_outlives_its_last_cache(manifests: Manifests) -> Iterator[Finding]:
-    """A prefill pod that must stop waits longer than the lease of its last KV cache, before it is told.
+    """A prefill pod that must stop first waits longer than the lease of its KV cache.
 
     Decode reads the cache from the prefill pod's memory: gone is gone, and the request fails or is
     computed again. vLLM has no drain for that.
@@ -394,7 +304,7 @@ def decode_comes_first(manifests: Manifests) -> Iterator[Finding]:
         ]
 
     order = (priority(ROLE_DECODE), priority(ROLE_PREFILL), priority(None))
-    for higher, lower in zip(order, order[1:], strict=False):
+    for higher, lower in pairwise(order):
         if higher and lower and min(higher) <= max(lower):
             yield Finding(
                 at=("PriorityClass",),
@@ -408,7 +318,8 @@ def decode_comes_first(manifests: Manifests) -> Iterator[Finding]:
 def the_baseline_is_plain(manifests: Manifests) -> Iterator[Finding]:
     """The baseline has no role label, no KV transfer and no EFA device.
 
-    It is what disaggregation is compared with: one that the router picks, or that transfers, is not one.
+    It is what disaggregation is compared with: one that the router picks, or that transfers, is not
+    one.
     """
     for workload, server in manifests.servers:
         plain = "--kv-transfer-config" not in server.flags and EFA not in workload.requests
@@ -423,7 +334,7 @@ def the_baseline_is_plain(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-SRV-018")
 def hashes_and_connections_agree(manifests: Manifests) -> Iterator[Finding]:
-    """Every server has the same PYTHONHASHSEED and keeps idle connections longer than the sidecar does.
+    """Every server has the same hash seed, and keeps connections longer than the sidecar.
 
     With random seeds equal prefixes get different hashes. vLLM closes idle connections after 5 s by
     default, which the sidecar, keeping them 90 s, meets as resets.

@@ -1,4 +1,4 @@
-"""Rules about `--kv-transfer-config` and KV events: vLLM reads them late, or not at all when misplaced."""
+"""Rules about `--kv-transfer-config` and KV events, which vLLM reads late or not at all."""
 
 import json
 from collections.abc import Iterator
@@ -54,7 +54,9 @@ def kv_transfer_keys_are_known(manifests: Manifests) -> Iterator[Finding]:
         extra = config.get("kv_connector_extra_config", {})
         unknown = set(config) - (KV_TRANSFER_KEYS - KV_TRANSFER_KEYS_REMOVED)
         if connector is not None:
-            unknown |= {f"kv_connector_extra_config.{k}" for k in set(extra) - connector.extra_config_keys}
+            unknown |= {
+                f"kv_connector_extra_config.{k}" for k in set(extra) - connector.extra_config_keys
+            }
         for key in sorted(unknown):
             yield Finding(
                 at=(*server.at, "args"),
@@ -106,8 +108,8 @@ def nixl_uses_libfabric_on_efa(manifests: Manifests) -> Iterator[Finding]:
 def a_lost_transfer_is_decided_on(manifests: Manifests) -> Iterator[Finding]:
     """`kv_load_failure_policy` is written, at the top level, on both roles.
 
-    Its default changed between versions, and inside `kv_connector_extra_config`, where AWS's own test
-    puts it, it does nothing.
+    Its default changed between versions, and inside `kv_connector_extra_config`, where AWS's own
+    test puts it, it does nothing.
     """
     for _, server, config in _transfers(manifests):
         if config.get("kv_load_failure_policy") not in KV_LOAD_FAILURE_POLICIES:
@@ -123,7 +125,8 @@ def a_lost_transfer_is_decided_on(manifests: Manifests) -> Iterator[Finding]:
 def kv_lease_is_equal(manifests: Manifests) -> Iterator[Finding]:
     """Prefill and decode name the same lease for a finished KV cache.
 
-    Decode renews at a sixth of its own lease: a longer one on decode lets prefill free the cache first.
+    Decode renews at a sixth of its own lease: a longer one on decode lets prefill free the cache
+    first.
     """
     leases = {
         str(config.get("kv_connector_extra_config", {}).get("kv_lease_duration"))
@@ -142,8 +145,8 @@ def kv_lease_is_equal(manifests: Manifests) -> Iterator[Finding]:
 def kv_events_name_the_servers_port(manifests: Manifests) -> Iterator[Finding]:
     """KV events, where switched on, name the port the router sends requests to.
 
-    The router finds the pod an event came from by the address and port in its topic: on decode that is
-    the sidecar's port, not vLLM's.
+    The router finds the pod an event came from by the address and port in its topic: on decode that
+    is the sidecar's port, not vLLM's.
     """
     targets = {
         port

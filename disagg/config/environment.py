@@ -62,7 +62,7 @@ class Cluster:
     service_cidr: str = "172.20.0.0/16"
     """IPv4 range of Kubernetes services; must not overlap the VPC. Cannot change later."""
     client_cidrs: tuple[str, ...] = ()
-    """Private ranges that may reach the API server besides the nodes: a VPN, a peered VPC."""
+    """Private ranges beyond the VPC that reach the API server and the router, such as a VPN's."""
     administrators: Annotated[tuple[str, ...], Field(min_length=1)]
     """IAM role ARNs that get cluster-admin; without one nobody can enter."""
     system_instance_type: str = "m7i.2xlarge"

@@ -4,11 +4,11 @@ possible."""
 from typing import Any, NamedTuple
 
 import pytest
+from shipped import REMOVE, edited
 
 from disagg.checks.environment_file import ENVIRONMENT_RULES, check
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError, Problem
-from environments import REMOVE, edited
 
 
 class Pair(NamedTuple):

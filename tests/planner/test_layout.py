@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped import checked
 
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.config.environment import Capacity, GpuGroup, Pool, Serving
 from disagg.planner.fit import full_layout, idle, placement, shortages
 from disagg.planner.layout import efa_devices, node_resources, pod
-from environments import checked
 
 B200 = "p6-b200.48xlarge"
 

@@ -5,11 +5,11 @@ from ipaddress import IPv4Network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import checked
 
 from disagg.config.environment import Network
 from disagg.planner.plan import make_plan
 from disagg.planner.subnets import subnet_layout
-from environments import checked
 
 
 @given(prefix=st.integers(16, 22), zones=st.integers(2, 6), fabric=st.integers(1, 6))

@@ -1,0 +1,61 @@
+"""Every code a problem can carry, with its explanation."""
+
+from difflib import get_close_matches
+
+from disagg.checks import engines
+from disagg.checks.environment_file import ENVIRONMENT_RULES
+from disagg.checks.manifests import MANIFEST_RULES
+from disagg.checks.templates import TEMPLATE_RULES
+from disagg.config.codes import FORM_CODES
+from disagg.errors import InvalidInputError, Problem
+
+MISMATCH = "DISAGG-DEMO-001"
+
+_OWN = {
+    MISMATCH: (
+        "What was created differs from the plan",
+        (
+            "The rehearsal deployed the stacks to an AWS endpoint on this machine and read back"
+            " something else than the environment plans: a stack is wrong, or the endpoint is."
+        ),
+    ),
+    "DISAGG-CODE-001": ("Unknown code", "`disagg explain` without a code lists them all."),
+}
+RULES = (*ENVIRONMENT_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
+EXPLAINED: list[tuple[str, tuple[str, str]]] = [
+    *FORM_CODES.items(),
+    *engines.CODES.items(),
+    *_OWN.items(),
+    *((one.code, (one.title, one.explanation)) for one in RULES),
+]
+"""Code, title and text of all of them; a test holds every code to one meaning."""
+_BY_CODE = dict(EXPLAINED)
+
+
+def known_codes() -> list[str]:
+    """Return every code, sorted."""
+    return sorted(_BY_CODE)
+
+
+def explain(code: str) -> tuple[str, str]:
+    """Return title and text of a code.
+
+    Raises:
+        InvalidInputError: DISAGG-CODE-001, no such code.
+    """
+    wanted = code.strip().strip("[]").upper()
+    if wanted not in _BY_CODE:
+        near = get_close_matches(wanted, _BY_CODE, n=1)
+        fix = f"did you mean {near[0]}?" if near else "list them: disagg explain"
+        raise InvalidInputError(
+            [
+                Problem(
+                    code="DISAGG-CODE-001",
+                    path="",
+                    got=f"unknown code {code!r}",
+                    need="a code",
+                    fix=fix,
+                )
+            ]
+        )
+    return _BY_CODE[wanted]

@@ -1,0 +1,105 @@
+"""Rules about network policies: what must get through does, and nothing else reaches a server."""
+
+from collections.abc import Iterator
+
+from disagg.catalog.resources import ROLE_DECODE, ROLE_PREFILL
+from disagg.checks.manifest_objects import Json, Manifests, Workload, selects, title
+from disagg.checks.rule import Finding, rule
+
+_NAMESPACE = "kubernetes.io/metadata.name"
+
+
+@rule("DISAGG-CON-001")
+def namespaces_deny_by_default(manifests: Manifests) -> Iterator[Finding]:
+    """Every namespace with pods has a policy that selects all of them and lets nothing in.
+
+    Pods that no policy selects take connections from the whole VPC, and a sidecar or a NIXL side
+    channel asks nobody who they are.
+    """
+    closed = {
+        one["metadata"]["namespace"]
+        for one in manifests.kind("NetworkPolicy")
+        if not one["spec"].get("podSelector")
+        and not one["spec"].get("ingress")
+        and "Ingress" in one["spec"].get("policyTypes", [])
+    }
+    for namespace in sorted({w.namespace for w in manifests.workloads} - closed):
+        yield Finding(
+            at=(f"Namespace {namespace}",),
+            got="no policy that denies by default",
+            need="a NetworkPolicy on all pods, without ingress",
+            fix="render the namespace's policies",
+        )
+
+
+def _matches(peer: Json, policy: Json, source: Workload) -> bool:
+    if "ipBlock" in peer:
+        return True  # Guard: pods have addresses of the VPC, so a block counts as everybody.
+    names = peer.get("namespaceSelector", {}).get("matchLabels")
+    wanted = names.get(_NAMESPACE) if names else policy["metadata"]["namespace"]
+    labels = peer.get("podSelector", {}).get("matchLabels", {})
+    return wanted == source.namespace and selects(labels, source.labels)
+
+
+def _opens(entry: Json, port: int) -> bool:
+    ports = entry.get("ports")
+    return not ports or any(p["port"] <= port <= p.get("endPort", p["port"]) for p in ports)
+
+
+def _allowed(manifests: Manifests, source: Workload, target: Workload, port: int) -> bool:
+    return any(
+        _opens(entry, port) and any(_matches(peer, policy, source) for peer in entry["from"])
+        for policy in manifests.kind("NetworkPolicy")
+        if policy["metadata"]["namespace"] == target.namespace
+        and selects(policy["spec"].get("podSelector", {}).get("matchLabels", {}), target.labels)
+        for entry in policy["spec"].get("ingress", [])
+    )
+
+
+@rule("DISAGG-CON-002")
+def the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
+    """The router reaches both roles, and decode reaches prefill for requests and for the handshake.
+
+    One of them missing shows up as time-outs, or as answers without disaggregation.
+    """
+    for router, picker in manifests.pickers:
+        port = picker.number("--endpoint-target-ports", 8000) or 8000
+        for target, server in (*manifests.role(ROLE_PREFILL), *manifests.role(ROLE_DECODE)):
+            wanted = [(router, port)]
+            if target.role == ROLE_PREFILL:
+                channel = server.variables.get("VLLM_NIXL_SIDE_CHANNEL_PORT", {}).get("value", 5600)
+                sources = [w for w, _ in manifests.role(ROLE_DECODE)]
+                wanted += [(w, number) for w in sources for number in (port, int(channel))]
+            for source, number in wanted:
+                if not _allowed(manifests, source, target, number):
+                    yield Finding(
+                        at=(title(target.data),),
+                        got=f"{source.name} may not reach port {number}",
+                        need="the router on the serving port, decode on that and the side channel",
+                        fix="allow it in a NetworkPolicy",
+                    )
+
+
+@rule("DISAGG-CON-003")
+def only_the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
+    """No other pod reaches prefill or decode, and the router does not reach the side channel.
+
+    A client at a decode pod's sidecar can aim it at any address; the side channel has no
+    authentication.
+    """
+    routers = {w.name for w, _ in manifests.pickers}
+    for target, server in (*manifests.role(ROLE_PREFILL), *manifests.role(ROLE_DECODE)):
+        ports = {p for c in target.containers for p in c.ports.values()}
+        channel = server.ports.get("nixl")
+        for source in manifests.workloads:
+            if source.role:
+                continue
+            closed = {channel} if source.name in routers else ports
+            opened = sorted(p for p in closed if p and _allowed(manifests, source, target, p))
+            if opened:
+                yield Finding(
+                    at=(title(target.data),),
+                    got=f"{source.name} may reach ports {opened}",
+                    need="the router only, and on the serving port only",
+                    fix="narrow the NetworkPolicy",
+                )

@@ -1,0 +1,304 @@
+"""A typed view of rendered manifests: what rules ask of them, read from the plain objects."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from disagg.catalog.flags import ENDPOINT_PICKER, SIDECAR, VLLM
+from disagg.catalog.resources import LABEL_ROLE
+
+Json = dict[str, Any]
+At = tuple[str | int, ...]
+
+ENVOY = "envoy"
+_PROGRAMS = {
+    "endpoint-picker": ENDPOINT_PICKER,
+    "inference-scheduler": ENDPOINT_PICKER,
+    "disagg-sidecar": SIDECAR,
+    "routing-sidecar": SIDECAR,
+    "envoyproxy/": ENVOY,
+}
+_UNITS = {
+    "m": Decimal("0.001"),
+    "k": Decimal(1_000),
+    "M": Decimal(1_000_000),
+    "G": Decimal(1_000_000_000),
+    "Ki": Decimal(1024),
+    "Mi": Decimal(1024**2),
+    "Gi": Decimal(1024**3),
+    "Ti": Decimal(1024**4),
+}
+
+
+def quantity(text: object) -> Decimal:
+    """Return a Kubernetes quantity in its base unit (cores, bytes, devices).
+
+    Example:
+        >>> quantity("1500m"), quantity("2Ki"), quantity(3)
+        (Decimal('1.500'), Decimal('2048'), Decimal('3'))
+    """
+    value = str(text)
+    for unit in sorted(_UNITS, key=len, reverse=True):
+        if value.endswith(unit):
+            return Decimal(value[: -len(unit)]) * _UNITS[unit]
+    return Decimal(value)
+
+
+def selects(match_labels: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Return whether a selector matches; an empty one matches everything."""
+    return all(labels.get(key) == value for key, value in match_labels.items())
+
+
+def walk(value: object, at: At = ()) -> Iterator[tuple[At, object]]:
+    """Yield every scalar and every key of an object with its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*at, key), key
+            yield from walk(inner, (*at, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from walk(inner, (*at, index))
+    else:
+        yield at, value
+
+
+def title(one: Json) -> str:
+    """Return how findings name an object: `Deployment pilot-serving/prefill`."""
+    metadata = one.get("metadata", {})
+    place = "/".join(p for p in (metadata.get("namespace"), metadata.get("name")) if p)
+    return f"{one.get('kind')} {place}"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a pod."""
+
+    data: Json
+    at: At
+    init: bool
+    """Whether it stands under `initContainers`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the container."""
+        return str(self.data.get("name"))
+
+    @property
+    def image(self) -> str:
+        """Image reference as written."""
+        return str(self.data.get("image", ""))
+
+    @property
+    def stays(self) -> bool:
+        """Whether it runs for as long as the pod: a container, or a native sidecar."""
+        return not self.init or self.data.get("restartPolicy") == "Always"
+
+    @property
+    def program(self) -> str | None:
+        """What runs in it (`vllm`, `epp`, `pd-sidecar`, `envoy`); None for anything else."""
+        if self.data.get("command", [])[:2] == ["vllm", "serve"]:
+            return VLLM
+        found = (program for part, program in _PROGRAMS.items() if part in self.image)
+        return next(found, None)
+
+    @cached_property
+    def flags(self) -> dict[str, str | None]:
+        """Arguments that begin with `-`, by name; the value is None where none was given."""
+        found: dict[str, str | None] = {}
+        pending: str | None = None
+        for argument in self.data.get("args", []):
+            if not argument.startswith("-"):
+                if pending is not None and found[pending] is None:
+                    found[pending] = argument
+                pending = None
+                continue
+            name, equals, value = argument.partition("=")
+            found[name] = value if equals else None
+            pending = None if equals else name
+        return found
+
+    def number(self, flag: str, default: int | None = None) -> int | None:
+        """Return a flag's value as a number; `default` where it is not there or is no number."""
+        value = self.flags.get(flag)
+        return int(value) if value is not None and value.isdecimal() else default
+
+    @property
+    def requests(self) -> dict[str, Decimal]:
+        """Requested resources in base units; a limit without a request counts as one."""
+        given = self.data.get("resources", {})
+        both = {**given.get("limits", {}), **given.get("requests", {})}
+        return {name: quantity(value) for name, value in both.items()}
+
+    @property
+    def limits(self) -> dict[str, Decimal]:
+        """Limits in base units."""
+        given = self.data.get("resources", {}).get("limits", {})
+        return {name: quantity(value) for name, value in given.items()}
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Container ports by name (by number where they have none)."""
+        given = self.data.get("ports", [])
+        return {str(p.get("name", p["containerPort"])): p["containerPort"] for p in given}
+
+    def resolve(self, port: str | int) -> int | None:
+        """Return the number of one of its ports, given by name or number; None if it has none."""
+        if isinstance(port, int):
+            return port if port in self.ports.values() else None
+        return self.ports.get(port)
+
+    @property
+    def variables(self) -> dict[str, Json]:
+        """Environment entries by name."""
+        return {entry["name"]: entry for entry in self.data.get("env", [])}
+
+    @cached_property
+    def kv_transfer(self) -> Json | None:
+        """The parsed `--kv-transfer-config`; None where there is none or it is no JSON object."""
+        text = self.flags.get("--kv-transfer-config")
+        try:
+            parsed = json.loads(text) if text else None
+        except json.JSONDecodeError:
+            return None
+        return parsed if isinstance(parsed, dict) else None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One object that makes pods."""
+
+    data: Json
+
+    @property
+    def at(self) -> At:
+        """Where its pod is, for findings."""
+        return (title(self.data), "spec", "template", "spec")
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of its pods."""
+        return str(self.data["metadata"].get("namespace", ""))
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return str(self.data["metadata"]["name"])
+
+    @property
+    def replicas(self) -> int:
+        """Pods it makes."""
+        return int(self.data["spec"].get("replicas", 1))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of its pods."""
+        return dict(self.data["spec"]["template"]["metadata"].get("labels", {}))
+
+    @property
+    def pod(self) -> Json:
+        """Its pod's spec."""
+        spec: Json = self.data["spec"]["template"]["spec"]
+        return spec
+
+    @property
+    def role(self) -> str | None:
+        """`prefill` or `decode` for a model server the router uses, else None."""
+        return self.labels.get(LABEL_ROLE)
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """All its containers, init containers first."""
+        return tuple(
+            Container(data, (*self.at, key, index), init)
+            for key, init in (("initContainers", True), ("containers", False))
+            for index, data in enumerate(self.pod.get(key, []))
+        )
+
+    def running(self, program: str) -> tuple[Container, ...]:
+        """Return the containers that run a program."""
+        return tuple(one for one in self.containers if one.program == program)
+
+    @property
+    def requests(self) -> dict[str, Decimal]:
+        """What the scheduler books: containers and sidecars together, or a larger init step.
+
+        Source: Kubernetes docs, pod overhead of sidecar containers (KEP-753).
+        """
+        total: dict[str, Decimal] = {}
+        peak: dict[str, Decimal] = {}
+        for one in self.containers:
+            for name, amount in one.requests.items():
+                if one.stays:
+                    total[name] = total.get(name, Decimal(0)) + amount
+                    reached = total[name]
+                else:
+                    reached = total.get(name, Decimal(0)) + amount
+                peak[name] = max(peak.get(name, Decimal(0)), reached)
+        return peak
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """Everything that was rendered for one environment."""
+
+    objects: tuple[Json, ...]
+
+    @classmethod
+    def of(cls, files: Mapping[str, Sequence[Json]]) -> "Manifests":
+        """Return the view of rendered files, in apply order."""
+        return cls(tuple(one for objects in files.values() for one in objects))
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """How findings name the objects."""
+        return tuple(title(one) for one in self.objects)
+
+    def kind(self, *kinds: str) -> tuple[Json, ...]:
+        """Return the objects of these kinds."""
+        return tuple(one for one in self.objects if one.get("kind") in kinds)
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Every object that makes pods."""
+        return tuple(
+            Workload(one)
+            for one in self.objects
+            if isinstance(one.get("spec"), dict) and "template" in one["spec"]
+        )
+
+    @cached_property
+    def servers(self) -> tuple[tuple[Workload, Container], ...]:
+        """Every vLLM container with the object that makes it."""
+        return tuple((w, one) for w in self.workloads for one in w.running(VLLM))
+
+    def role(self, role: str) -> tuple[tuple[Workload, Container], ...]:
+        """Return the vLLM containers of a role."""
+        return tuple((w, one) for w, one in self.servers if w.role == role)
+
+    @cached_property
+    def pickers(self) -> tuple[tuple[Workload, Container], ...]:
+        """Every endpoint picker."""
+        return tuple((w, one) for w in self.workloads for one in w.running(ENDPOINT_PICKER))
+
+    @cached_property
+    def _files(self) -> tuple[tuple[At, Json], ...]:
+        """Every YAML mapping in a ConfigMap, parsed once."""
+        parsed = [
+            ((title(one), "data", name), yaml.load(text, Loader=yaml.CSafeLoader))
+            for one in self.kind("ConfigMap")
+            for name, text in one.get("data", {}).items()
+        ]
+        return tuple((at, value) for at, value in parsed if isinstance(value, dict))
+
+    def picker_configs(self) -> Iterator[tuple[At, Json]]:
+        """Yield every EndpointPickerConfig."""
+        yield from ((at, v) for at, v in self._files if v.get("kind") == "EndpointPickerConfig")
+
+    def envoy_configs(self) -> Iterator[tuple[At, Json]]:
+        """Yield every Envoy bootstrap."""
+        yield from ((at, v) for at, v in self._files if "static_resources" in v)

@@ -1,0 +1,109 @@
+"""Rules about where GPU pods may run, and whether they all fit there."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import combinations
+
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.resources import (
+    EFA,
+    HUGE_PAGES_2MI,
+    LABEL_INSTANCE_TYPE,
+    LABEL_NODE_ROLE,
+    NVIDIA_GPU,
+)
+from disagg.checks.manifest_objects import Manifests, Workload
+from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Environment
+from disagg.planner.layout import groups, node_resources
+
+
+def _groups_of(workload: Workload) -> frozenset[str]:
+    """Return the node groups a pod may run on, as its own node selection says."""
+    chosen = workload.pod.get("nodeSelector", {}).get(LABEL_NODE_ROLE)
+    if chosen:
+        return frozenset({chosen})
+    key = "requiredDuringSchedulingIgnoredDuringExecution"
+    terms = workload.pod.get("affinity", {}).get("nodeAffinity", {}).get(key, {})
+    found: set[str] = set()
+    for term in terms.get("nodeSelectorTerms", []):
+        for one in term.get("matchExpressions", []):
+            if one["key"] == LABEL_NODE_ROLE and one["operator"] == "In":
+                found |= set(one["values"])
+    return frozenset(found)
+
+
+@rule("DISAGG-POD-013")
+def gpu_pods_are_bound_to_nodes_that_exist(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
+    """Every pod with GPUs is bound to node groups of the file and tolerates their taint.
+
+    Without it the pod waits for ever, or lands on another type of node with other EFA cards:
+    llm-d's overlay names p5en and leaves all pods pending on p6-b200.
+    """
+    named = groups(environment.capacity)
+    types = {group.instance_type for group in named.values()}
+    for workload in manifests.workloads:
+        if NVIDIA_GPU not in workload.requests:
+            continue
+        bound = _groups_of(workload)
+        chosen = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
+        tolerated = any(
+            t.get("key") == NVIDIA_GPU and t.get("effect") in {None, "NoSchedule"}
+            for t in workload.pod.get("tolerations", [])
+        )
+        if (
+            not bound
+            or not bound <= set(named)
+            or (chosen and chosen not in types)
+            or not tolerated
+        ):
+            yield Finding(
+                at=(*workload.at, "nodeSelector"),
+                got=f"groups {sorted(bound)}, type {chosen}, tolerates the taint: {tolerated}",
+                need=f"groups of {sorted(named)}, a type of {sorted(types)}, the toleration",
+                fix="bind the pod to the group of its role",
+            )
+
+
+_AMOUNTS = {
+    NVIDIA_GPU: "gpus",
+    EFA: "efa_devices",
+    "cpu": "cpu_milli",
+    "memory": "memory_mib",
+    HUGE_PAGES_2MI: "huge_pages_mib",
+}
+_PER_UNIT = {
+    "cpu": Decimal(1_000),
+    "memory": Decimal(1) / 1024**2,
+    HUGE_PAGES_2MI: Decimal(1) / 1024**2,
+}
+
+
+@rule("DISAGG-POD-014")
+def pods_fit_their_node_groups(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
+    """The GPUs, EFA devices, CPU, memory and huge pages of all pods of a group fit its nodes.
+
+    Devices are whole and never shared. What is counted is what the scheduler counts: containers and
+    sidecars together, or a larger init step.
+    """
+    named = groups(environment.capacity)
+    sizes = range(1, len(named) + 1)
+    for chosen in (frozenset(c) for size in sizes for c in combinations(named, size)):
+        inside = [w for w in manifests.workloads if _groups_of(w) and _groups_of(w) <= chosen]
+        for name, field in _AMOUNTS.items():
+            scale = _PER_UNIT.get(name, Decimal(1))
+            used = sum((w.requests.get(name, Decimal(0)) * w.replicas for w in inside), Decimal(0))
+            have = sum(
+                getattr(node_resources(INSTANCE_TYPES[named[g].instance_type]), field)
+                * named[g].nodes
+                for g in chosen
+            )
+            if used * scale > have:
+                yield Finding(
+                    at=("capacity", *sorted(chosen)),
+                    got=f"{name}: pods ask for {used * scale:.0f}, the nodes give {have}",
+                    need="no more than the nodes give",
+                    fix="add nodes, or lower replicas or the pool's resources",
+                )

@@ -1,0 +1,50 @@
+"""Kubernetes manifests of an environment: llm-d's prefill, decode and router, as plain data."""
+
+from typing import Any
+
+from cdk8s import App
+
+from disagg.config.environment import Environment
+from disagg_k8s.baseline import BaselinePool
+from disagg_k8s.disruption import DisruptionBudgets
+from disagg_k8s.identity import ServiceAccounts
+from disagg_k8s.namespaces import Namespaces, PriorityClasses
+from disagg_k8s.network import NetworkPolicies
+from disagg_k8s.pools import DecodePool, PrefillPool
+from disagg_k8s.router import Router
+
+__all__ = ["render"]
+
+
+def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
+    """Return the objects of every manifest file, by file name, in apply order.
+
+    The same environment gives the same objects. Nothing is read but the environment and the
+    catalog: no account, no network, no clock. Nothing in it comes from CloudFormation.
+
+    Args:
+        environment: A checked environment.
+
+    Returns:
+        `{"00-namespaces.yaml": [...], ...}`; `yaml_out.dump_all` turns a list into a file.
+
+    Raises:
+        KeyError: The environment was not checked: a model, image profile or instance type is
+        unknown.
+    """
+    app = App()
+    charts = {
+        "00-namespaces": Namespaces(app, "Namespaces", environment=environment),
+        "05-priority-classes": PriorityClasses(app, "PriorityClasses", environment=environment),
+        "10-service-accounts": ServiceAccounts(app, "ServiceAccounts", environment=environment),
+        "20-network-policies": NetworkPolicies(app, "NetworkPolicies", environment=environment),
+        # Why decode first: its pods are larger, and a node with one prefill pod takes none of them.
+        "30-decode-pool": DecodePool(app, "DecodePool", environment=environment),
+        "40-prefill-pool": PrefillPool(app, "PrefillPool", environment=environment),
+        "50-baseline-pool": BaselinePool(app, "BaselinePool", environment=environment),
+        "60-disruption-budgets": DisruptionBudgets(
+            app, "DisruptionBudgets", environment=environment
+        ),
+        "70-router": Router(app, "Router", environment=environment),
+    }
+    return {f"{name}.yaml": chart.objects() for name, chart in charts.items()}

@@ -1,0 +1,144 @@
+"""Names, labels and ports that charts must agree on."""
+
+import re
+
+from disagg.catalog.images import IMAGE_PROFILES, ImageProfile
+from disagg.catalog.resources import (
+    LABEL_ACCELERATOR_VARIANT,
+    LABEL_ACCELERATOR_VENDOR,
+    LABEL_ENGINE_TYPE,
+    LABEL_GUIDE,
+    LABEL_MODEL,
+    LABEL_ROLE,
+)
+from disagg.config.environment import Environment
+from disagg_k8s.manifest import Json
+
+PREFILL = "prefill"
+DECODE = "decode"
+BASELINE = "baseline"
+ROUTER = "router"
+MODEL_SERVER = "model-server"
+"""Service account of every model server."""
+
+SERVER_PORT = 8000
+"""Where the router sends requests: vLLM on prefill, the routing sidecar on decode."""
+DECODE_SERVER_PORT = 8200
+"""vLLM on decode, behind the sidecar. Source: llm-d guides/pd-disaggregation."""
+NIXL_PORT = 5600
+"""Where NIXL agents introduce themselves. Source: vLLM's default VLLM_NIXL_SIDE_CHANNEL_PORT."""
+PROXY_PORT = 8081
+READY_PORT = 19001
+ADMIN_PORT = 19000
+PICKER_PORT = 9002
+PICKER_HEALTH_PORT = 9003
+PICKER_METRICS_PORT = 9090
+
+GUIDE = "pd-disaggregation"
+
+_NAME = "app.kubernetes.io/name"
+_INSTANCE = "app.kubernetes.io/instance"
+_COMPONENT = "app.kubernetes.io/component"
+_VERSION = "app.kubernetes.io/version"
+_PART_OF = "app.kubernetes.io/part-of"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
+
+Labels = dict[str, str]
+
+HARDENED: Json = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "readOnlyRootFilesystem": True,
+    "runAsGroup": 65532,
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Security context of containers that need nothing from the node. 65532 is the images' own user."""
+
+
+def images(environment: Environment) -> ImageProfile:
+    """Return the set of images the environment runs."""
+    return IMAGE_PROFILES[environment.serving.image_profile]
+
+
+def model_label(model: str) -> str:
+    """Return the model's name as a label value: without its owner, at most 63 characters.
+
+    Example:
+        >>> model_label("openai/gpt-oss-120b")
+        'gpt-oss-120b'
+    """
+    slug = re.sub(r"[^a-z0-9._-]+", "-", model.rsplit("/", 1)[-1].lower())
+    return slug[:63].strip("-._")
+
+
+def common(environment: Environment, component: str) -> Labels:
+    """Return the labels of every object of a component."""
+    return {
+        _INSTANCE: environment.name,
+        _COMPONENT: component,
+        _PART_OF: "disagg",
+        _MANAGED_BY: "disagg",
+    }
+
+
+def selector(environment: Environment, component: str) -> Labels:
+    """Return what selects the pods of one component.
+
+    Why: a Deployment's selector can never change, so nothing that an edit of the file changes is in
+    it.
+    """
+    return {_INSTANCE: environment.name, _COMPONENT: component}
+
+
+def pool_selector(environment: Environment) -> Labels:
+    """Return what selects the pods the router may pick: both roles, and not the baseline.
+
+    Why: the model is in it, so that while a new model rolls out the router never mixes the two.
+    """
+    return {
+        _INSTANCE: environment.name,
+        LABEL_GUIDE: GUIDE,
+        LABEL_MODEL: model_label(environment.serving.model),
+    }
+
+
+def _engine(environment: Environment, component: str) -> Labels:
+    return {
+        _NAME: "vllm",
+        _VERSION: images(environment).vllm,
+        **common(environment, component),
+    }
+
+
+def server_labels(environment: Environment, role: str) -> Labels:
+    """Return the labels of a prefill or decode pod, those the router reads among them."""
+    return {
+        **_engine(environment, role),
+        **pool_selector(environment),
+        LABEL_ROLE: role,
+        LABEL_ENGINE_TYPE: "vllm",
+        LABEL_ACCELERATOR_VARIANT: "gpu",
+        LABEL_ACCELERATOR_VENDOR: "nvidia",
+    }
+
+
+def baseline_labels(environment: Environment) -> Labels:
+    """Return the labels of a baseline pod: none that the router selects by."""
+    return _engine(environment, BASELINE)
+
+
+def router_labels(environment: Environment) -> Labels:
+    """Return the labels of the router's pod."""
+    return {
+        _NAME: "llm-d-router",
+        _VERSION: images(environment).router,
+        **common(environment, ROUTER),
+    }
+
+
+def priority_class(environment: Environment, component: str) -> str:
+    """Return the name of the component's PriorityClass, which is cluster-wide."""
+    return f"{environment.name}-{component}"

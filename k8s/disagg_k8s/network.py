@@ -1,0 +1,86 @@
+"""Who may open a connection to whom inside the cluster."""
+
+from typing import Any
+
+from constructs import Construct
+
+from disagg.config.environment import Environment
+from disagg_k8s import names
+from disagg_k8s.manifest import Concern, Json
+
+_NIXL_PORTS = 8
+"""Side channel ports of one pod: one for each rank of the largest tensor parallelism."""
+
+
+def _port(port: int, *, last: int | None = None) -> Json:
+    one: Json = {"protocol": "TCP", "port": port}
+    return one if last is None else {**one, "endPort": last}
+
+
+def _pods(namespace: str, labels: names.Labels) -> Json:
+    return {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "podSelector": {"matchLabels": labels},
+    }
+
+
+class NetworkPolicies(Concern):
+    """Nothing may connect to a pod unless a policy here says so; outgoing traffic is not limited.
+
+    Why: a client that reaches a decode pod's sidecar directly can aim it at any address
+    (`x-prefiller-host-port`), and the NIXL side channel has no authentication. RDMA traffic passes
+    below these policies: the security group of the nodes guards it. Probes come from the node and
+    are always let through. Needs network policy support of the Amazon VPC CNI switched on; without
+    it, no effect.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
+        super().__init__(scope, id_)
+        self._environment = environment
+        serving, router = environment.serving_namespace, environment.router_namespace
+        from_router = _pods(router, names.selector(environment, names.ROUTER))
+        from_pool = {"podSelector": {"matchLabels": names.pool_selector(environment)}}
+        nixl = _port(names.NIXL_PORT, last=names.NIXL_PORT + _NIXL_PORTS - 1)
+        server, proxy = _port(names.SERVER_PORT), _port(names.PROXY_PORT)
+        clients = {"ipBlock": {"cidr": environment.network.cidr}}
+        for namespace in (serving, router):
+            self._allow(namespace, "deny-by-default", {}, [])
+        self._allow(
+            serving,
+            "model-servers",
+            names.pool_selector(environment),
+            [
+                {"from": [from_router, from_pool], "ports": [server]},
+                {"from": [from_pool], "ports": [nixl]},
+            ],
+        )
+        self._allow(
+            serving,
+            names.BASELINE,
+            names.selector(environment, names.BASELINE),
+            [{"from": [clients], "ports": [server]}],
+        )
+        self._allow(
+            router,
+            names.ROUTER,
+            names.selector(environment, names.ROUTER),
+            [{"from": [clients], "ports": [proxy, _port(names.READY_PORT)]}],
+        )
+
+    def _allow(
+        self, namespace: str, name: str, pods: names.Labels, ingress: list[dict[str, Any]]
+    ) -> None:
+        self.add(
+            "NetworkPolicy",
+            name,
+            namespace=namespace,
+            api_version="networking.k8s.io/v1",
+            labels=names.common(self._environment, name),
+            body={
+                "spec": {
+                    "podSelector": {"matchLabels": pods} if pods else {},
+                    "policyTypes": ["Ingress"],
+                    "ingress": ingress,
+                }
+            },
+        )

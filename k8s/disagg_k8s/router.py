@@ -1,0 +1,243 @@
+"""The router: the endpoint picker (EPP) and its proxy, in one pod behind a load balancer."""
+
+import hashlib
+
+from constructs import Construct
+
+from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
+from disagg.config.environment import Environment
+from disagg_k8s import envoy_config, names, yaml_out
+from disagg_k8s.manifest import Concern, Json, binary, cores
+from disagg_k8s.picker_config import picker_config
+
+_DRAIN_SECONDS = 30
+"""Time for streams to end when the pod is replaced [s]. The next pod starts only after it."""
+_PICKER_DRAIN_SECONDS = 5
+_PICKER_CPU_MILLI, _PICKER_MEMORY_MIB = 2_000, 4_096
+_PROXY_CPU_MILLI, _PROXY_MEMORY_MIB = 2_000, 2_048
+"""Assumed; at rest the picker took 70 MiB and Envoy 65 MiB (measured)."""
+_CONFIG_DIR = "/etc/disagg"
+_TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  Why: a path.
+_HEALTH_SERVICE = "inference-extension"
+
+
+class Router(Concern):
+    """One pod with the picker and Envoy, its configuration, and an internal network load balancer.
+
+    One replica, replaced by Recreate: the picker counts requests in flight in its own memory, so
+    two at once would both send to the same idle pod. Replacing it costs clients about a minute. It
+    runs in its own namespace and reads the pods of the serving namespace by label; no custom
+    resource is needed.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
+        super().__init__(scope, id_)
+        namespace = environment.router_namespace
+        labels = names.router_labels(environment)
+        files = {
+            "picker.yaml": yaml_out.dump(picker_config(environment)),
+            "envoy.yaml": yaml_out.dump(envoy_config.envoy_config()),
+        }
+        self.add(
+            "ConfigMap", names.ROUTER, namespace=namespace, labels=labels, body={"data": files}
+        )
+        digest = hashlib.sha256("\0".join(files.values()).encode()).hexdigest()
+        template = {
+            # Why: a changed ConfigMap alone restarts nothing, and neither process reloads it.
+            "metadata": {"labels": labels, "annotations": {"disagg/config-sha256": digest}},
+            "spec": _pod_spec(environment),
+        }
+        selector = names.selector(environment, names.ROUTER)
+        spec = {
+            "replicas": 1,
+            "revisionHistoryLimit": 3,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": selector},
+            "template": template,
+        }
+        self.add(
+            "Deployment",
+            names.ROUTER,
+            api_version="apps/v1",
+            namespace=namespace,
+            labels=labels,
+            body={"spec": spec},
+        )
+        self.add(
+            "Service",
+            names.ROUTER,
+            namespace=namespace,
+            labels=labels,
+            annotations=_load_balancer(),
+            body={"spec": _service(environment, selector)},
+        )
+
+
+def _pod_spec(environment: Environment) -> Json:
+    token = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+        {
+            "configMap": {
+                "name": "kube-root-ca.crt",
+                "items": [{"key": "ca.crt", "path": "ca.crt"}],
+            }
+        },
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    return {
+        "serviceAccountName": names.ROUTER,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "priorityClassName": names.priority_class(environment, names.ROUTER),
+        "nodeSelector": {LABEL_NODE_ROLE: SYSTEM_NODES},
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": _DRAIN_SECONDS + _PICKER_DRAIN_SECONDS + 25,
+        "containers": [_picker(environment), _proxy(environment)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": names.ROUTER}},
+            {"name": "api-access", "projected": {"sources": token}},
+        ],
+    }
+
+
+def _picker_arguments(environment: Environment) -> list[str]:
+    """Return the picker's arguments.
+
+    Why metrics without authentication: checking a token needs cluster-wide rights to review tokens;
+    the network policy decides who reaches the port. Why 200 ms: the default of 50 ms costs an
+    eighth of a core for each server it polls.
+    """
+    chosen = ",".join(f"{key}={value}" for key, value in names.pool_selector(environment).items())
+    return [
+        f"--config-file={_CONFIG_DIR}/picker.yaml",
+        f"--endpoint-selector={chosen}",
+        f"--endpoint-target-ports={names.SERVER_PORT}",
+        f"--pool-namespace={environment.serving_namespace}",
+        f"--grpc-port={names.PICKER_PORT}",
+        f"--grpc-health-port={names.PICKER_HEALTH_PORT}",
+        f"--metrics-port={names.PICKER_METRICS_PORT}",
+        "--metrics-endpoint-auth=false",
+        "--secure-serving=false",
+        "--refresh-metrics-interval=200ms",
+        f"--drain-timeout={_PICKER_DRAIN_SECONDS}s",
+        "--enable-pprof=false",
+        "--tracing=false",
+        "--zap-encoder=json",
+        "--v=1",
+    ]
+
+
+def _sized(cpu_milli: int, memory_mib: int) -> Json:
+    memory = {"memory": binary(memory_mib)}
+    return {"requests": {"cpu": cores(cpu_milli), **memory}, "limits": memory}
+
+
+def _port(name: str, number: int) -> Json:
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def _container(name: str, image: str) -> Json:
+    """Return what both containers have in common.
+
+    Why both wait before they stop: streams run through both, so neither may go before the other.
+    """
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "lifecycle": {"preStop": {"sleep": {"seconds": _DRAIN_SECONDS}}},
+        "securityContext": names.HARDENED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _picker(environment: Environment) -> Json:
+    health = {"grpc": {"port": names.PICKER_HEALTH_PORT, "service": _HEALTH_SERVICE}}
+    variables = {"NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}
+    return {
+        **_container("picker", names.images(environment).endpoint_picker),
+        "args": _picker_arguments(environment),
+        "env": [
+            {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+            for name, path in variables.items()
+        ],
+        "ports": [
+            _port("grpc", names.PICKER_PORT),
+            _port("grpc-health", names.PICKER_HEALTH_PORT),
+            _port("metrics", names.PICKER_METRICS_PORT),
+        ],
+        "resources": _sized(_PICKER_CPU_MILLI, _PICKER_MEMORY_MIB),
+        "startupProbe": {**health, "periodSeconds": 1, "failureThreshold": 60},
+        "livenessProbe": {**health, "periodSeconds": 10},
+        "readinessProbe": {**health, "periodSeconds": 2},
+        "volumeMounts": [
+            {"name": "config", "mountPath": _CONFIG_DIR, "readOnly": True},
+            # Why here and not for the pod: Envoy, which reads clients' bytes, has no token to lose.
+            {"name": "api-access", "mountPath": _TOKEN_DIR, "readOnly": True},
+        ],
+    }
+
+
+def _proxy(environment: Environment) -> Json:
+    live = {"httpGet": {"path": "/live", "port": "ready"}}
+    return {
+        **_container("proxy", names.images(environment).envoy),
+        "command": ["envoy"],
+        "args": [
+            # Why apart: Envoy's parser does not know `--flag=value`.
+            *("--config-path", f"{_CONFIG_DIR}/envoy.yaml"),
+            *("--log-level", "warn"),
+            *("--concurrency", "2"),
+            # Why: hot restart writes shared memory files, and the file system is read-only.
+            "--disable-hot-restart",
+        ],
+        "ports": [_port("http", names.PROXY_PORT), _port("ready", names.READY_PORT)],
+        "resources": _sized(_PROXY_CPU_MILLI, _PROXY_MEMORY_MIB),
+        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": 60},
+        "livenessProbe": {**live, "periodSeconds": 10},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": "ready"}, "periodSeconds": 5},
+        "volumeMounts": [{"name": "config", "mountPath": _CONFIG_DIR, "readOnly": True}],
+    }
+
+
+def _service(environment: Environment, selector: names.Labels) -> Json:
+    return {
+        "type": "LoadBalancer",
+        "loadBalancerClass": "service.k8s.aws/nlb",
+        "loadBalancerSourceRanges": [
+            environment.network.cidr,
+            *environment.cluster.client_cidrs,
+        ],
+        "allocateLoadBalancerNodePorts": False,
+        "selector": selector,
+        "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": "http"}],
+    }
+
+
+def _load_balancer() -> dict[str, str]:
+    """Return what the AWS Load Balancer Controller reads.
+
+    Why the idle timeout: a load balancer drops silent connections after 350 s, without a word to
+    either side, while an answer that is not streamed may be silent for longer.
+    """
+    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+    values = {
+        "scheme": "internal",
+        "nlb-target-type": "ip",
+        "attributes": "load_balancing.cross_zone.enabled=true",
+        "listener-attributes.TCP-80": (
+            f"tcp.idle_timeout.seconds={envoy_config.IDLE_SECONDS + 60}"
+        ),
+        "target-group-attributes": f"deregistration_delay.timeout_seconds={_DRAIN_SECONDS}",
+        "healthcheck-protocol": "http",
+        "healthcheck-port": str(names.READY_PORT),
+        "healthcheck-path": "/ready",
+        "healthcheck-interval": "10",
+        "healthcheck-healthy-threshold": "2",
+        "healthcheck-unhealthy-threshold": "2",
+    }
+    return {f"{prefix}{key}": value for key, value in values.items()}

@@ -1,0 +1,193 @@
+"""The parts every vLLM pod is made of, whatever its role."""
+
+from disagg.catalog.models import MODELS
+from disagg.catalog.resources import (
+    EFA,
+    HUGE_PAGES_2MI,
+    LABEL_INSTANCE_TYPE,
+    LABEL_NODE_ROLE,
+    NVIDIA_GPU,
+)
+from disagg.config.environment import Environment
+from disagg.planner.layout import PodPlan, Resources
+from disagg_k8s import names
+from disagg_k8s.manifest import Json, binary, cores
+
+_CACHE = "/var/cache/disagg"
+_KEEP_ALIVE_SECONDS = 120
+"""Longer than the sidecar's connection pool (90 s): vLLM's own 5 s ends in resets (llm-d guide)."""
+_QUIET_PATHS = "/health,/metrics,/v1/models"
+_START_TRIES = 120
+"""Of 30 s each: an hour, for loading weights over the network and compiling kernels."""
+
+LONGEST_PREFILL_SECONDS = 60
+"""Time a prompt may take on prefill [s]: assumed, for the longest context."""
+LONGEST_ANSWER_SECONDS = 300
+"""Time a stream may go on after its pod was told to stop [s]: assumed."""
+NOTICE_SECONDS = 10
+"""Time the router takes to see that a pod is going away [s], with much to spare."""
+MARGIN_SECONDS = 30
+
+
+def arguments(environment: Environment, plan: PodPlan, port: int) -> list[str]:
+    """Return the vLLM arguments that do not depend on KV transfer."""
+    serving = environment.serving
+    limit = serving.max_context_tokens
+    return [
+        serving.model,
+        "--host=0.0.0.0",
+        f"--port={port}",
+        f"--tensor-parallel-size={plan.tensor_parallel}",
+        f"--block-size={serving.kv_transfer.block_size}",
+        *([f"--max-model-len={limit}"] if limit else []),
+        f"--shutdown-timeout={LONGEST_ANSWER_SECONDS}",
+        f"--disable-access-log-for-endpoints={_QUIET_PATHS}",
+        *MODELS[serving.model].server_arguments,
+    ]
+
+
+def variables(extra: dict[str, str]) -> list[Json]:
+    """Return the environment of a server: its caches on the node's disk, its token if there is one.
+
+    Why PYTHONHASHSEED: prefix hashes must agree between pods.
+    """
+    fixed = {
+        "HF_HOME": f"{_CACHE}/huggingface",
+        "VLLM_CACHE_ROOT": f"{_CACHE}/vllm",
+        "TRITON_CACHE_DIR": f"{_CACHE}/triton",
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(_KEEP_ALIVE_SECONDS),
+        "VLLM_NO_USAGE_STATS": "1",
+        "PYTHONHASHSEED": "0",
+        **extra,
+    }
+    token = {"secretKeyRef": {"name": "hf-token", "key": "HF_TOKEN", "optional": True}}
+    return [
+        {"name": "HF_TOKEN", "valueFrom": token},
+        *({"name": name, "value": value} for name, value in fixed.items()),
+    ]
+
+
+def resources(amounts: Resources) -> Json:
+    """Return requests and limits of a server.
+
+    Memory, devices and huge pages: limits equal requests. CPU has no limit, because a throttled
+    scheduler thread leaves GPUs idle.
+    """
+    fixed = {"memory": binary(amounts.memory_mib), NVIDIA_GPU: str(amounts.gpus)}
+    if amounts.efa_devices:
+        fixed[EFA] = str(amounts.efa_devices)
+    if amounts.huge_pages_mib:
+        fixed[HUGE_PAGES_2MI] = binary(amounts.huge_pages_mib)
+    return {"requests": {"cpu": cores(amounts.cpu_milli), **fixed}, "limits": fixed}
+
+
+def probes() -> Json:
+    """Return the probes of vLLM, on its own port: the sidecar answers 200 for a dead engine."""
+    models = {"path": "/v1/models", "port": "modelserver"}
+    health = {"path": "/health", "port": "modelserver"}
+    return {
+        "startupProbe": {
+            "httpGet": models,
+            "initialDelaySeconds": 15,
+            "periodSeconds": 30,
+            "timeoutSeconds": 5,
+            "failureThreshold": _START_TRIES,
+        },
+        "livenessProbe": {
+            "httpGet": health,
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+        "readinessProbe": {
+            "httpGet": models,
+            "periodSeconds": 5,
+            "timeoutSeconds": 2,
+            "failureThreshold": 3,
+        },
+    }
+
+
+def security(*, lock_memory: bool, privileged: bool) -> Json:
+    """Return the security context of a server container.
+
+    Why root: the image has no other user, and Kubernetes gives an added capability to root only, so
+    under another user IPC_LOCK would be listed and missing.
+    """
+    if privileged:
+        return {"privileged": True}
+    added = {"add": ["IPC_LOCK"]} if lock_memory else {}
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"], **added},
+        "runAsUser": 0,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def volumes(shm_mib: int) -> list[Json]:
+    """Return the volumes of a server.
+
+    Why emptyDir for the caches: nodes put kubelet's directory on the NVMe array
+    (`localStorage.strategy: RAID0`), so it is as fast as a hostPath, dies with the pod, and cannot
+    reach into the node.
+    """
+    return [
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": binary(shm_mib)}},
+        {"name": "cache", "emptyDir": {}},
+    ]
+
+
+MOUNTS: list[Json] = [
+    {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  Why: a path in the pod, not on this machine.
+    {"name": "cache", "mountPath": _CACHE},
+]
+
+
+def placement(plan: PodPlan, instance_types: list[str]) -> Json:
+    """Return what binds a pod to the nodes of its groups."""
+    tolerations = [
+        {"key": NVIDIA_GPU, "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+    ]
+    chosen = {LABEL_NODE_ROLE: list(plan.groups), LABEL_INSTANCE_TYPE: instance_types}
+    if all(len(values) == 1 for values in chosen.values()):
+        return {
+            "nodeSelector": {key: values[0] for key, values in chosen.items()},
+            "tolerations": tolerations,
+        }
+    terms = [{"key": key, "operator": "In", "values": values} for key, values in chosen.items()]
+    required = {"nodeSelectorTerms": [{"matchExpressions": terms}]}
+    node = {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    return {"affinity": {"nodeAffinity": node}, "tolerations": tolerations}
+
+
+def pod_base(environment: Environment, component: str) -> Json:
+    """Return the fields of a server's pod that are the same for all."""
+    return {
+        "serviceAccountName": names.MODEL_SERVER,
+        "automountServiceAccountToken": False,
+        # Why: one variable for each port of each Service would end up in every server.
+        "enableServiceLinks": False,
+        "priorityClassName": names.priority_class(environment, component),
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+    }
+
+
+def server_deployment(
+    replicas: int, selector: names.Labels, labels: names.Labels, spec: Json
+) -> Json:
+    """Return the spec of a Deployment of servers.
+
+    Why no surge: every GPU of a node is taken, so a new pod fits only where an old one left.
+    """
+    return {
+        "replicas": replicas,
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": 30 * _START_TRIES + 900,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+        },
+        "selector": {"matchLabels": selector},
+        "template": {"metadata": {"labels": labels}, "spec": spec},
+    }
