@@ -5,7 +5,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.errors import InvalidInputError
 from disagg_stacks import build
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from disagg.checks.environment_file import Checked, check
+from disagg.checks.environment import Checked, check
 from disagg.config.yaml_reader import read_text
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "environments"

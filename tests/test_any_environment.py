@@ -16,7 +16,7 @@ from disagg import artifacts
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS
 from disagg.catalog.regions import REGIONS
-from disagg.checks.environment_file import check
+from disagg.checks.environment import check
 from disagg.config.environment import Environment
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from shipped import checked
 
-from disagg.checks.environment_file import check
+from disagg.checks.environment import check
 from disagg.cli import VERBS, main
 from disagg.config.yaml_reader import read_text
 from disagg.planner.plan import make_plan

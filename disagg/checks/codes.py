@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 from disagg.checks import engines
-from disagg.checks.environment_file import ENVIRONMENT_RULES
+from disagg.checks.environment import ENVIRONMENT_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.templates import TEMPLATE_RULES
 from disagg.config.codes import FORM_CODES

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from disagg.checks.manifest_objects import title
+from disagg.checks.manifests.objects import title
 from disagg.errors import MissingToolError, Problem, Severity
 
 CODES: dict[str, tuple[str, str]] = {

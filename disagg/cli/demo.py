@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.cli.next_steps import next_steps
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
 from disagg.cli.plan import show

@@ -27,7 +27,7 @@ def init(
 
     The result is checked before it is written; an existing file is never overwritten (exit 64).
     """
-    from disagg.checks.environment_file import check  # noqa: PLC0415
+    from disagg.checks.environment import check  # noqa: PLC0415
     from disagg.config.yaml_reader import read_text  # noqa: PLC0415
 
     target = directory / f"{name}.yaml"

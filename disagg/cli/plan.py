@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, warn
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources

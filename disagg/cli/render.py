@@ -2,7 +2,7 @@
 
 import typer
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 
 app = typer.Typer()

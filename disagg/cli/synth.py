@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 from disagg.errors import CheckFailedError
 

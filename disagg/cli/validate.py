@@ -2,7 +2,7 @@
 
 import typer
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, warn
 from disagg.errors import Exit, InvalidInputError
 

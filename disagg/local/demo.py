@@ -7,7 +7,7 @@ from pathlib import Path
 
 from disagg import artifacts
 from disagg.checks.codes import MISMATCH
-from disagg.checks.environment_file import Checked
+from disagg.checks.environment import Checked
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem
 from disagg.local.aws.deploy import bootstrap, deploy_all

@@ -4,7 +4,7 @@ from typing import Any
 
 from manifest_edits import Files, Mutation, Violation, each, found_after, one
 
-from disagg.checks import connection_rules
+from disagg.checks.manifests import connection_rules
 from disagg.checks.rule import rules_of
 
 

@@ -11,7 +11,7 @@ from shipped import checked
 import disagg_k8s
 from disagg.checks import engines
 from disagg.checks.engines import validate_envoy, validate_schemas, validate_templates
-from disagg.checks.object_rules import BUILT_IN_KINDS
+from disagg.checks.manifests.object_rules import BUILT_IN_KINDS
 from disagg.errors import MissingToolError, Severity
 
 SOUND = {

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 from shipped import REMOVE, edited
 
-from disagg.checks.environment_file import ENVIRONMENT_RULES, check
+from disagg.checks.environment import ENVIRONMENT_RULES, check
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError, Problem
 

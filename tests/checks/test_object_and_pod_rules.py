@@ -21,7 +21,7 @@ from manifest_edits import (
     switch_on,
 )
 
-from disagg.checks import flag_rules, object_rules, placement_rules, pod_rules
+from disagg.checks.manifests import flag_rules, object_rules, placement_rules, pod_rules
 from disagg.checks.rule import rules_of
 
 VIOLATIONS: list[Violation] = [

@@ -21,7 +21,7 @@ from manifest_edits import (
     service,
 )
 
-from disagg.checks import proxy_rules, router_rules
+from disagg.checks.manifests import proxy_rules, router_rules
 from disagg.checks.rule import rules_of
 
 VIOLATIONS: list[Violation] = [

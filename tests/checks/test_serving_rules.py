@@ -19,7 +19,7 @@ from manifest_edits import (
     variable,
 )
 
-from disagg.checks import fabric_rules, serving_rules, transfer_rules
+from disagg.checks.manifests import fabric_rules, serving_rules, transfer_rules
 from disagg.checks.rule import rules_of
 
 VIOLATIONS: list[Violation] = [

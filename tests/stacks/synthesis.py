@@ -9,7 +9,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import assertions
 
-from disagg.checks.environment_file import load_environment
+from disagg.checks.environment import load_environment
 from disagg.config.environment import Environment
 from disagg_stacks import build
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from disagg.catalog.flags import ENDPOINT_PICKER, FLAG_TABLES, SIDECAR, VLLM, FlagTable
 from disagg.catalog.images import IMAGE_PROFILES
-from disagg.checks.manifest_objects import Container, Manifests
+from disagg.checks.manifests.objects import Container, Manifests
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from disagg.checks.manifest_objects import Json, Manifests, Workload, selects, title, walk
+from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, title, walk
 from disagg.checks.rule import Finding, rule
 
 BUILT_IN_KINDS = frozenset(

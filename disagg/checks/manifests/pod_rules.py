@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from disagg.catalog.flags import ENDPOINT_PICKER, VLLM
 from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, NVIDIA_GPU
-from disagg.checks.manifest_objects import Container, Manifests, Workload, quantity
+from disagg.checks.manifests.objects import Container, Manifests, Workload, quantity
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 

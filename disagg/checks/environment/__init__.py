@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from disagg.checks import budget_rules, capacity_rules, model_rules, network_rules
+from disagg.checks.environment import budget_rules, capacity_rules, model_rules, network_rules
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
 from disagg.config.parse import parse

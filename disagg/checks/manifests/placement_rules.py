@@ -12,7 +12,7 @@ from disagg.catalog.resources import (
     LABEL_NODE_ROLE,
     NVIDIA_GPU,
 )
-from disagg.checks.manifest_objects import Manifests, Workload
+from disagg.checks.manifests.objects import Manifests, Workload
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups, node_resources

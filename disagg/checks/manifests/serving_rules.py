@@ -14,7 +14,7 @@ from disagg.catalog.resources import (
     ROLE_DECODE,
     ROLE_PREFILL,
 )
-from disagg.checks.manifest_objects import Container, Manifests, Workload, selects
+from disagg.checks.manifests.objects import Container, Manifests, Workload, selects
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 

@@ -12,7 +12,7 @@ from disagg.catalog.kv_transfer import (
     OTHER_KV_CONNECTORS,
 )
 from disagg.catalog.resources import EFA, ROLE_DECODE, ROLE_PREFILL
-from disagg.checks.manifest_objects import Container, Json, Manifests, Workload
+from disagg.checks.manifests.objects import Container, Json, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 
 _KV_ROLES = {ROLE_PREFILL: "kv_producer", ROLE_DECODE: "kv_consumer"}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.checks.rule import Finding, rule
-from disagg.checks.template_resources import (
+from disagg.checks.templates.resources import (
     LAUNCH_TEMPLATE,
     NODE_GROUP,
     Templates,

@@ -11,7 +11,7 @@ from disagg.catalog.router_plugins import (
     Stability,
     config_api_version,
 )
-from disagg.checks.manifest_objects import (
+from disagg.checks.manifests.objects import (
     At,
     Container,
     Json,

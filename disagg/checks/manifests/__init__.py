@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from disagg.checks import (
+from disagg.checks.manifests import (
     connection_rules,
     fabric_rules,
     flag_rules,
@@ -15,7 +15,7 @@ from disagg.checks import (
     serving_rules,
     transfer_rules,
 )
-from disagg.checks.manifest_objects import Manifests
+from disagg.checks.manifests.objects import Manifests
 from disagg.checks.rule import rules_of, run
 from disagg.config.environment import Environment
 from disagg.errors import Problem

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from disagg.checks.manifest_objects import (
+from disagg.checks.manifests.objects import (
     ENVOY,
     At,
     Json,

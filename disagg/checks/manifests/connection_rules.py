@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from disagg.catalog.resources import ROLE_DECODE, ROLE_PREFILL
-from disagg.checks.manifest_objects import Json, Manifests, Workload, selects, title
+from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, title
 from disagg.checks.rule import Finding, rule
 
 _NAMESPACE = "kubernetes.io/metadata.name"

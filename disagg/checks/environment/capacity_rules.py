@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.regions import REGIONS
-from disagg.checks.network_rules import suggest
+from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Aws, Capacity, Serving
 from disagg.errors import Severity

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from disagg.catalog.images import IMAGE_PROFILES
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS, Model
-from disagg.checks.network_rules import suggest
+from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Capacity, Pool, Serving, Workload
 from disagg.errors import Severity

@@ -12,7 +12,7 @@ from disagg.catalog.resources import (
     ROLE_DECODE,
     ROLE_PREFILL,
 )
-from disagg.checks.manifest_objects import Container, Manifests, Workload
+from disagg.checks.manifests.objects import Container, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 
 _ROLES = (ROLE_PREFILL, ROLE_DECODE)

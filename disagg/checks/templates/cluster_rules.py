@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from disagg.catalog.kubernetes import MINIMUM_VPC_CNI
 from disagg.checks.rule import Finding, rule
-from disagg.checks.template_resources import CLUSTER, Templates, resources
+from disagg.checks.templates.resources import CLUSTER, Templates, resources
 
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 _CODE = ("AWS::Lambda::", "AWS::CloudFormation::CustomResource", "Custom::")
