@@ -1,7 +1,6 @@
 """`python -m disagg`."""
 
-import sys
+from disagg.cli import run
 
-from disagg.cli import main
-
-sys.exit(main())
+if __name__ == "__main__":
+    run()

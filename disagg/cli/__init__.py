@@ -1,8 +1,9 @@
 """The command line: one file for each verb, imported only when the verb is used."""
 
+import os
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -96,3 +97,15 @@ def main(args: list[str] | None = None) -> int:
         sys.stderr.close()
         return Exit.DONE
     return code if isinstance(code, int) else Exit.DONE
+
+
+def run() -> NoReturn:
+    """Run the command line as a program."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == Exit.INTERRUPTED:
+        # Why: Ctrl-C reached jsii's Node too, and its clean-up would print that the pipe is broken.
+        # What we started ourselves is stopped by now.
+        os._exit(code)
+    sys.exit(code)

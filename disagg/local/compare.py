@@ -179,8 +179,10 @@ def _node_group(plan: GroupPlan, created: Created) -> Iterator[Fact]:
             planned=[plan.zone_id],
             created=[zones.get(one, one) for one in group.subnet_ids],
         )
-        if group.launch_template is not None:
-            yield from _launch_template(name, plan, group.launch_template, created)
+        template = group.launch_template
+        yield Fact(about=f"{name}: launch template", planned=True, created=template is not None)
+        if template is not None:
+            yield from _launch_template(name, plan, template, created)
 
 
 def _launch_template(

@@ -1,0 +1,163 @@
+"""The rehearsal as a person runs it: it ends well, notices a difference, and leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from shipped import checked
+
+from disagg import artifacts
+from disagg.local.aws.deploy import bootstrap, deploy_all
+from disagg.local.aws.endpoint import AwsEndpoint, Target
+from disagg.local.compare import Created, compare, read_created
+
+pytestmark = pytest.mark.slow
+
+PILOT = checked("pilot").environment
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Created]:
+    base = tmp_path_factory.mktemp("rehearsal")
+    artifacts.write_stacks(PILOT, base / "stacks")
+    target = Target(account=PILOT.aws.account, region=PILOT.aws.region)
+    with AwsEndpoint(directory=base / "run", target=target) as endpoint:
+        bootstrap(endpoint, lambda _: None)
+        deploy_all(endpoint, base / "stacks", lambda _: None)
+        yield read_created(endpoint, PILOT.cluster_name)
+
+
+def different(created: Created) -> list[str]:
+    return [fact.about for fact in compare(PILOT, created) if not fact.agrees]
+
+
+def test_what_was_created_is_what_the_plan_says(created: Created) -> None:
+    facts = compare(PILOT, created)
+    assert len(facts) > 30
+    assert different(created) == []
+
+
+def test_another_version_another_endpoint_and_a_missing_log_are_noticed(created: Created) -> None:
+    wrong = replace(
+        created.cluster,
+        version="1.33",
+        endpoint_public=True,
+        log_types=("api",),
+        secrets_key_arn="",
+    )
+    assert different(replace(created, cluster=wrong)) == [
+        "cluster: Kubernetes version",
+        "cluster: public endpoint",
+        "cluster: secrets encrypted by a key",
+        "cluster: logs",
+    ]
+
+
+def test_a_lost_interface_is_noticed(created: Created) -> None:
+    groups = []
+    for group in created.node_groups:
+        if group.labels.get("disagg/role") == "decode" and group.launch_template:
+            template = replace(
+                group.launch_template, interfaces=group.launch_template.interfaces[:-1]
+            )
+            groups.append(replace(group, launch_template=template))
+        else:
+            groups.append(group)
+    assert different(replace(created, node_groups=tuple(groups))) == [
+        "decode nodes: 9 interfaces, card by card",
+        "decode nodes: interfaces with the cluster's group",
+        "decode nodes: interfaces with a group open to itself both ways",
+    ]
+
+
+def test_a_node_group_without_launch_template_taint_or_label_is_noticed(created: Created) -> None:
+    bare = tuple(replace(group, launch_template=None, taints=()) for group in created.node_groups)
+    found = different(replace(created, node_groups=bare))
+    assert "decode nodes: taints" in found
+    assert "decode nodes: launch template" in found
+    unlabelled = tuple(replace(group, labels={}) for group in created.node_groups)
+    assert "prefill nodes: node groups labelled disagg/role=prefill" in different(
+        replace(created, node_groups=unlabelled)
+    )
+
+
+def test_another_zone_and_a_closed_security_group_are_noticed(created: Created) -> None:
+    moved = tuple(replace(one, zone_id="usw2-az3") for one in created.subnets)
+    assert "decode nodes: zone" in different(replace(created, subnets=moved))
+    closed = {key: replace(one, egress=()) for key, one in created.security_groups.items()}
+    assert "decode nodes: interfaces with a group open to itself both ways" in different(
+        replace(created, security_groups=closed)
+    )
+
+
+@pytest.mark.parametrize("name", ["pilot", "reference"])
+def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "disagg", "demo", f"environments/{name}.yaml", "--dist", tmp_path],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "facts, all as planned" in run.stdout
+    assert "Next, against a real account:" in run.stdout
+    assert "\x1b" not in run.stdout
+    files = {file.relative_to(tmp_path).parts[1] for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == {"manifests", "charts", "stacks"}
+    assert ("DISAGG-CAP-013" in run.stderr) == (name == "reference")
+
+
+MOMENTS = (
+    "Manifests and templates",
+    "Judged by",
+    "AWS endpoint on this machine",
+    "cdk bootstrap",
+    "cdk deploy --all",
+)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, root: Path, tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "disagg", "demo", "environments/pilot.yaml", "--dist", tmp_path],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line.startswith(f" ..   {moment}"):
+            break
+    time.sleep(0.3)
+    os.killpg(run.pid, signal.SIGINT)
+    rest = run.stdout.read()
+    assert run.wait(timeout=30) == 130, rest
+    assert "Traceback" not in rest
+    assert processes_below(tmp_path) == []
+    assert list(tmp_path.glob("disagg-demo-*")) == []
+
+
+def processes_below(*folders: Path) -> list[str]:
+    """Return the command lines of rehearsal processes whose working files are in a folder."""
+    found = []
+    for one in Path("/proc").iterdir():
+        if not one.name.isdigit() or int(one.name) == os.getpid():
+            continue
+        try:
+            command = (one / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        ours = "disagg.local.aws.server" in command or "aws-cdk/bin/cdk" in command
+        if ours and any(str(folder) in command for folder in folders):
+            found.append(command)
+    return found
