@@ -8,7 +8,11 @@ COMPILE := $(BIN)/uv pip compile -q --python $(BIN)/python --system-certs pyproj
 	--extra check --extra local --group node --group test --group lint
 
 export PYTHONDONTWRITEBYTECODE :=
+# Why: nothing is written outside this folder.
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+export npm_config_cache ?= $(CURDIR)/.cache/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 
 .DEFAULT_GOAL := help
 .PHONY: help setup cdk demo test test-all lint golden requirements schema bench clean
@@ -20,7 +24,7 @@ setup: $(VENV)/.done node_modules/.done ## Install everything below this folder 
 
 $(VENV)/.done: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "disagg needs Python >= 3.11, this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2])'
-	@echo "setup: Python packages into $(VENV)"
+	@echo "setup: Python packages into $(VENV), a minute or two"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.9
 	@$(UV) pip install -q --system-certs --compile-bytecode -r requirements.txt
