@@ -29,6 +29,7 @@ PRICES = {
             kind=Kind.PUBLISHED, reference="EKS pricing page, standard support", date="2026-11-23"
         ),
     ),
+    "eks_cluster_extended_support": Price(usd=0.60, source=_assumed("EKS pricing page")),
     "nat_gateway": Price(usd=0.045, source=_assumed("VPC pricing page, without data processing")),
     "interface_endpoint": Price(
         usd=0.01, source=_assumed("PrivateLink pricing page, each zone, without data")

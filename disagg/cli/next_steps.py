@@ -1,8 +1,10 @@
 """What a person does next against a real account, with what it costs from then on."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import CHARTS
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups
@@ -49,12 +51,15 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
 
 
 def _capacity(made: Plan, environment: Environment) -> Step:
-    types = sorted({group.instance_type for group in made.groups})
-    codes = sorted({_QUOTAS[name[0]] for name in types})
-    region = environment.aws.region
-    zone = environment.network.fabric_zone_id
+    wanted: Counter[str] = Counter()
+    for group in made.groups:
+        vcpus = INSTANCE_TYPES[group.instance_type].vcpus
+        wanted[_QUOTAS[group.instance_type[0]]] += vcpus * group.nodes
+    quotas = " and ".join(f"{vcpus} vCPUs of quota {code}" for code, vcpus in wanted.items())
+    region, zone = environment.aws.region, environment.network.fabric_zone_id
+    types = ",".join(sorted({group.instance_type for group in made.groups}))
     ask = "aws ec2 describe-instance-type-offerings --location-type availability-zone-id"
     return [
-        f"Ask for {' and '.join(codes)} (vCPUs) in {region}, and whether {zone} has the nodes.",
-        f"{ask} --region {region} --filters Name=instance-type,Values={','.join(types)}",
+        f"Ask for {quotas} in {region}, and whether {zone} has the nodes.",
+        f"{ask} --region {region} --filters Name=instance-type,Values={types}",
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from disagg.catalog.prices import PRICES
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, warn
 from disagg.errors import Problem
@@ -154,6 +155,11 @@ def _notes(made: Plan) -> list[str]:
         notes.append(
             f"Prices are those of us-east-1; for {made.region} they are assumed to be equal."
         )
+    extended = PRICES["eks_cluster_extended_support"].usd
+    notes.append(
+        f"Kubernetes {made.kubernetes_version} leaves standard support on"
+        f" {made.standard_support_ends}; the control plane then costs ${extended:.2f}/h (assumed)."
+    )
     for group in made.groups:
         cards = len(group.interfaces)
         notes.append(
@@ -162,7 +168,7 @@ def _notes(made: Plan) -> list[str]:
             f" {group.desired_nodes} running after the first deploy."
         )
     notes.append(
-        f"Fabric subnet {fabric.cidr}: GPU nodes take {made.fabric_addresses_used:,} of"
+        f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"
         f" {fabric.usable_addresses:,} addresses."
     )
     if not made.idle:

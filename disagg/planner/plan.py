@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.models import MODELS
 from disagg.config.environment import Environment
 from disagg.planner.cost import CostLine, cost_lines, usd_per_hour, usd_per_month
@@ -49,6 +50,9 @@ class Plan:
     fabric_addresses_used: int
     costs: tuple[CostLine, ...]
     idle: tuple[Idle, ...]
+    kubernetes_version: str
+    standard_support_ends: str
+    """ISO date from which the control plane costs more."""
     suggestion: str
     """The layout that would use the idle GPUs; empty when none are idle or none would."""
 
@@ -107,6 +111,10 @@ def make_plan(environment: Environment) -> Plan:
         fabric_addresses_used=sum(group.addresses for group in group_plans),
         costs=cost_lines(environment),
         idle=idle(filled),
+        kubernetes_version=environment.cluster.kubernetes_version,
+        standard_support_ends=KUBERNETES_VERSIONS[
+            environment.cluster.kubernetes_version
+        ].standard_support_ends,
         suggestion=_suggestion(environment) if idle(filled) else "",
     )
 
