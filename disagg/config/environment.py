@@ -22,8 +22,10 @@ PATTERNS = {
 }
 """Patterns of text keys, in words."""
 
-Count = Annotated[int, Field(ge=1, le=10_000)]
-CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
+LARGEST_COUNT = 10_000
+"""Most nodes of a group, and most pods of a role."""
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+CountOrNone = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 TensorParallel = Literal[1, 2, 4, 8]
 
 

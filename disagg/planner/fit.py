@@ -1,10 +1,11 @@
 """Does the layout fit the nodes: what is short, what is idle, what would use everything."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.config.environment import Capacity, Serving
+from disagg.config.environment import LARGEST_COUNT, Capacity, Serving
 from disagg.planner.layout import (
     RESOURCE_NAMES,
     NodePlan,
@@ -51,10 +52,8 @@ class Idle:
     usd_per_hour: float | None
 
 
-def placement(
-    serving: Serving, capacity: Capacity
-) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
-    """Return the nodes with the pods of the layout on them, and the pods without a place."""
+def placement(serving: Serving, capacity: Capacity) -> tuple[tuple[NodePlan, ...], dict[str, int]]:
+    """Return the nodes with the pods of the layout, and how many of each role have no place."""
     return place(pods(serving, capacity), nodes(capacity))
 
 
@@ -65,8 +64,7 @@ def shortages(serving: Serving, capacity: Capacity) -> tuple[Shortage, ...]:
     """
     filled, homeless = placement(serving, capacity)
     return tuple(
-        _shortage(role, serving, capacity, filled, sum(one.role == role for one in homeless))
-        for role in dict.fromkeys(one.role for one in homeless)
+        _shortage(role, serving, capacity, filled, count) for role, count in homeless.items()
     )
 
 
@@ -106,15 +104,29 @@ def _nodes_needed(one: PodPlan, serving: Serving, capacity: Capacity) -> int | N
     empty = node_resources(INSTANCE_TYPES[group.instance_type])
     if one.requests.exceeding(empty):
         return None
-    every = list(pods(serving, capacity))
-    own = one.requests.times(sum(pod.role == one.role for pod in every))
+    counts = {each.role: count for each, count in pods(serving, capacity)}
+    own = one.requests.times(counts[one.role])
     least = max(-(-getattr(own, name) // getattr(empty, name)) for name in RESOURCE_NAMES)
-    other = group.nodes - 1 if len(one.groups) > 1 else 0
-    for count in range(max(group.nodes + 1, least - other), least + len(every) + 1):
-        _, homeless = placement(serving, resized(capacity, one.groups[0], count))
-        if not any(pod.role == one.role for pod in homeless):
-            return count
-    return None
+    other = sum(groups(capacity)[name].nodes for name in one.groups[1:])
+    fewest = max(group.nodes + 1, least - other)
+
+    def suffices(count: int) -> bool:
+        return one.role not in placement(serving, resized(capacity, one.groups[0], count))[1]
+
+    most = min(LARGEST_COUNT, fewest + sum(counts.values()))
+    found = _first(fewest, most, suffices)
+    return found if found <= most else None
+
+
+def _first(low: int, high: int, true_from: Callable[[int], bool]) -> int:
+    """Return the first number of low..high from which the condition holds; high + 1 if none."""
+    while low <= high:
+        middle = (low + high) // 2
+        if true_from(middle):
+            high = middle - 1
+        else:
+            low = middle + 1
+    return low
 
 
 def resized(capacity: Capacity, group: str, count: int) -> Capacity:
@@ -160,13 +172,16 @@ def full_layout(serving: Serving, capacity: Capacity) -> Serving | None:
 
 
 def _grown(serving: Serving, capacity: Capacity, steps: tuple[tuple[str, int], ...]) -> Serving:
-    best = serving
-    while True:
+    """Return the layout with the most steps of more replicas for which every pod has a place."""
+
+    def grown(times: int) -> Serving:
         more = {
-            role: replace(getattr(best, role), replicas=getattr(best, role).replicas + step)
+            role: replace(
+                getattr(serving, role), replicas=getattr(serving, role).replicas + step * times
+            )
             for role, step in steps
         }
-        candidate: Serving = replace(best, **more)
-        if placement(candidate, capacity)[1]:
-            return best
-        best = candidate
+        return replace(serving, **more)
+
+    most = min((LARGEST_COUNT - getattr(serving, role).replicas) // step for role, step in steps)
+    return grown(_first(1, most, lambda times: bool(placement(grown(times), capacity)[1])) - 1)

@@ -1,6 +1,5 @@
 """What one pod asks for, what a node gives, and which pod lands on which node."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
@@ -49,6 +48,15 @@ class Resources:
     def times(self, count: int) -> "Resources":
         """Return `count` times every amount."""
         return Resources(**{name: getattr(self, name) * count for name in RESOURCE_NAMES})
+
+    def fits_in(self, available: "Resources") -> int:
+        """Return how many times these amounts fit into what is available."""
+        times: int = min(
+            getattr(available, name) // getattr(self, name)
+            for name in RESOURCE_NAMES
+            if getattr(self, name)
+        )
+        return times
 
     def exceeding(self, available: "Resources") -> tuple[str, ...]:
         """Return the names of the amounts that are larger than what is available."""
@@ -178,16 +186,17 @@ def pod(role: str, serving: Serving, capacity: Capacity) -> PodPlan:
     )
 
 
-def pods(serving: Serving, capacity: Capacity) -> Iterator[PodPlan]:
-    """Yield every pod that runs, decode first: it is the larger one, and its priority is higher."""
+def pods(serving: Serving, capacity: Capacity) -> tuple[tuple[PodPlan, int], ...]:
+    """Return one pod of each role that runs, and how many of it.
+
+    Decode comes first: its pods are the larger ones, and their priority is higher.
+    """
     counts = {
         "decode": serving.decode.replicas,
         "prefill": serving.prefill.replicas,
         "baseline": serving.baseline.replicas,
     }
-    for role, count in counts.items():
-        if count:
-            yield from [pod(role, serving, capacity)] * count
+    return tuple((pod(role, serving, capacity), count) for role, count in counts.items() if count)
 
 
 def nodes(capacity: Capacity) -> tuple[NodePlan, ...]:
@@ -205,25 +214,24 @@ def nodes(capacity: Capacity) -> tuple[NodePlan, ...]:
 
 
 def place(
-    wanted: Iterator[PodPlan], empty: tuple[NodePlan, ...]
-) -> tuple[tuple[NodePlan, ...], tuple[PodPlan, ...]]:
-    """Return the nodes with pods on them, and the pods that fit nowhere.
+    wanted: tuple[tuple[PodPlan, int], ...], empty: tuple[NodePlan, ...]
+) -> tuple[tuple[NodePlan, ...], dict[str, int]]:
+    """Return the nodes with pods on them, and how many pods of each role fit nowhere.
 
-    Packs each pod on the fullest node that still takes it. All pods of a role are alike and larger
-    roles come first, so with power-of-two tensor parallelism this finds a packing whenever one
-    exists for the GPUs.
+    Fills the fullest node that takes a pod, then the next. Pods of a role are alike and larger ones
+    come first, so with power-of-two tensor parallelism this finds a place for every pod whenever
+    the GPUs allow one.
     """
     filled = list(empty)
-    homeless: list[PodPlan] = []
-    for one in wanted:
-        fitting = [
-            index
-            for index, node in enumerate(filled)
-            if node.group in one.groups and not one.requests.exceeding(node.free)
-        ]
-        if not fitting:
-            homeless.append(one)
-            continue
-        best = min(fitting, key=lambda index: (filled[index].free.gpus, index))
-        filled[best] = replace(filled[best], pods=(*filled[best].pods, one))
-    return tuple(filled), tuple(homeless)
+    homeless: dict[str, int] = {}
+    for one, count in wanted:
+        left = count
+        may_use = [index for index, node in enumerate(filled) if node.group in one.groups]
+        for index in sorted(may_use, key=lambda index: (filled[index].free.gpus, index)):
+            here = min(left, one.requests.fits_in(filled[index].free))
+            if here:
+                filled[index] = replace(filled[index], pods=filled[index].pods + (one,) * here)
+                left -= here
+        if left:
+            homeless[one.role] = left
+    return tuple(filled), homeless
