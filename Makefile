@@ -15,7 +15,7 @@ export npm_config_cache ?= $(CURDIR)/.cache/npm
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cdk demo test test-all lint golden requirements schema bench clean
+.PHONY: help setup cdk synth demo test format lint golden requirements schema bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,13 +37,19 @@ node_modules/.done: package-lock.json $(VENV)/.done
 	@touch $@
 
 cdk: setup ## Run the pinned CDK CLI: make cdk ARGS="deploy --all --app dist/pilot/stacks"
-	@$(BIN)/python -m disagg.node cdk $(ARGS)
+	@$(BIN)/python -m disagg.node cdk $(or $(ARGS),ls) -c env=$(ENV)
+
+synth: setup ## Write templates and manifests of ENV to dist/, and let every engine judge them
+	@$(BIN)/disagg synth $(ENV)
 
 demo: setup ## Rehearse the whole deployment of ENV on this machine: no account, no GPU
 	@$(BIN)/disagg demo $(ENV)
 
 test: setup ## Run every test that needs nothing but the set-up
 	@$(BIN)/pytest -q
+
+format: setup ## Put the code into its form
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 lint: setup ## Style, types, layers, unused code and dependencies, stale generated files
 	@$(BIN)/ruff check .
@@ -70,4 +76,4 @@ bench: setup ## Measure the tool against its peers, as ratios (installs helm fro
 	@$(BIN)/python benchmarks/speed.py
 
 clean: ## Remove what was made here: dist, caches, the installation
-	rm -rf dist .cache $(VENV) node_modules
+	rm -rf dist cdk.out .cache $(VENV) node_modules

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,16 @@ def replaced(target: Path) -> Iterator[Path]:
         else:
             fresh.rename(target)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _remove(fresh)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory that an interrupted Node may still be writing to for a moment."""
+    for _ in range(10):
+        if not directory.exists():
+            return
+        shutil.rmtree(directory, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def render(environment: Environment) -> Manifests:

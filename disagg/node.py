@@ -24,7 +24,8 @@ MINIMUM_NODE_MAJOR = 22
 Source: end-of-life table of jsii 1.142, 2026-11.
 """
 
-_CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[1]
+"""Folder of the Makefile and of `node_modules`."""
 _CDK = Path("node_modules", "aws-cdk", "bin", "cdk")
 _NPM_CI = ("ci", "--no-audit", "--no-fund", "--ignore-scripts")
 
@@ -86,7 +87,7 @@ def project_root(start: Path | None = None) -> Path:
     """Return the nearest folder from `start` upwards that holds the CDK CLI, else this checkout."""
     here = (start or Path.cwd()).resolve()
     candidates = (here, *here.parents)
-    return next((folder for folder in candidates if (folder / _CDK).exists()), _CHECKOUT)
+    return next((folder for folder in candidates if (folder / _CDK).exists()), CHECKOUT)
 
 
 def cdk_path(start: Path | None = None) -> Path:
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     verb, *rest = arguments or [""]
     try:
         if verb == "ci":
-            command, folder = [*npm_command(), *_NPM_CI, *rest], _CHECKOUT
+            command, folder = [*npm_command(), *_NPM_CI, *rest], CHECKOUT
         elif verb == "cdk":
             command, folder = cdk_command(*rest), Path.cwd()
         elif verb == "node":

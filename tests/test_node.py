@@ -32,7 +32,7 @@ def test_the_cdk_cli_is_found_from_a_folder_below_the_project(tmp_path: Path) ->
 def test_a_missing_cdk_cli_says_what_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(node, "CHECKOUT", tmp_path)
     with pytest.raises(MissingToolError, match="make setup"):
         node.cdk_path(tmp_path)
 

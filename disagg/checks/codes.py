@@ -13,13 +13,13 @@ MISMATCH = "DISAGG-DEMO-001"
 
 _OWN = {
     MISMATCH: (
-        "What was created differs from the plan",
+        "What was created differs from the plan.",
         (
             "The rehearsal deployed the stacks to an AWS endpoint on this machine and read back"
             " something else than the environment plans: a stack is wrong, or the endpoint is."
         ),
     ),
-    "DISAGG-CODE-001": ("Unknown code", "`disagg explain` without a code lists them all."),
+    "DISAGG-CODE-001": ("Unknown code.", "`disagg explain` without a code lists them all."),
 }
 RULES = (*ENVIRONMENT_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
@@ -37,25 +37,28 @@ def known_codes() -> list[str]:
     return sorted(_BY_CODE)
 
 
-def explain(code: str) -> tuple[str, str]:
-    """Return title and text of a code.
+def explain(code: str) -> tuple[str, str, str]:
+    """Return code, title and text; `cap-3` finds `DISAGG-CAP-003`.
 
     Raises:
         InvalidInputError: DISAGG-CODE-001, no such code.
     """
-    wanted = code.strip().strip("[]").upper()
+    parts = code.strip().strip("[]").upper().removeprefix("DISAGG-").split("-")
+    wanted = "-".join(("DISAGG", *parts[:-1], parts[-1].zfill(3)))
     if wanted not in _BY_CODE:
-        near = get_close_matches(wanted, _BY_CODE, n=1)
-        fix = f"did you mean {near[0]}?" if near else "list them: disagg explain"
+        family = [known for known in known_codes() if known.split("-")[1] == parts[0]]
+        near = family or get_close_matches(wanted, _BY_CODE, n=1)
+        fix = f"one of {', '.join(near)}" if near else "list them: disagg explain"
         raise InvalidInputError(
             [
                 Problem(
                     code="DISAGG-CODE-001",
+                    file="disagg explain",
                     path="",
                     got=f"unknown code {code!r}",
-                    need="a code",
+                    need="a code in brackets at a problem's end",
                     fix=fix,
                 )
             ]
         )
-    return _BY_CODE[wanted]
+    return wanted, *_BY_CODE[wanted]

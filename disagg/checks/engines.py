@@ -19,23 +19,23 @@ from disagg.errors import MissingToolError, Problem, Severity
 
 CODES: dict[str, tuple[str, str]] = {
     "DISAGG-KUBE-001": (
-        "Every object fits the schema of its kind",
+        "Every object fits the schema of its kind.",
         "Strict schemas know every field: an unknown one is a typo. Engine: kubernetes-validate.",
     ),
     "DISAGG-KUBE-002": (
-        "Every object is of a kind with a schema",
+        "Every object is of a kind with a schema.",
         "What no schema describes was not checked at all. Engine: kubernetes-validate.",
     ),
     "DISAGG-ENVOY-001": (
-        "Envoy accepts its configuration",
+        "Envoy accepts its configuration.",
         "The proxy itself reads the file (`envoy --mode validate`): a wrong field is a crash loop.",
     ),
     "DISAGG-CFN-001": (
-        "Every template passes cfn-lint",
+        "Every template passes cfn-lint.",
         "It knows properties, enums and the instance types of each region; its rule is named.",
     ),
     "DISAGG-CFN-002": (
-        "Every template passes AWS's own validator",
+        "Every template passes AWS's own validator.",
         "cloudformation-validate is the engine inside the CDK; its rule is named.",
     ),
 }

@@ -1,6 +1,7 @@
 """The command line: one file for each verb, imported only when the verb is used."""
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -8,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from disagg.errors import DisaggError, Exit
+from disagg.errors import DisaggError, Exit, Problem
 
 VERBS: dict[str, str] = {
     "init": "Write a commented environment file to start from.",
@@ -80,6 +81,7 @@ def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; users' mistakes print no traceback."""
     try:
         code = app(args, standalone_mode=False, prog_name="disagg")
+        sys.stdout.flush()
     except DisaggError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -94,18 +96,36 @@ def main(args: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        # Why: the reader has what it wanted; Python would complain once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
+    except OSError as error:
+        print(_of_the_system(error), file=sys.stderr)  # noqa: T201
+        return Exit.FAILED
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _of_the_system(error: OSError) -> Problem:
+    return Problem(
+        code="DISAGG-FILE-007",
+        file=str(error.filename or "output"),
+        path="",
+        got=(error.strerror or str(error)).lower(),
+        need="a place that can be read and written",
+        fix="check the path, its permissions and the space left",
+    )
 
 
 def run() -> NoReturn:
     """Run the command line as a program."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Why: what was started must be stopped then, too, as Ctrl-C does it.
+        signal.signal(number, signal.default_int_handler)
     code = main()
-    sys.stdout.flush()
     sys.stderr.flush()
     if code == Exit.INTERRUPTED:
         # Why: Ctrl-C reached jsii's Node too, and its clean-up would print that the pipe is broken.
         # What we started ourselves is stopped by now.
+        sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

@@ -16,7 +16,7 @@ from disagg.planner.plan import make_plan
 if TYPE_CHECKING:
     from disagg.local.demo import Event
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg demo environments/pilot.yaml")

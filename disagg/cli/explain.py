@@ -8,7 +8,7 @@ from disagg.checks.codes import explain as look_up
 from disagg.checks.codes import known_codes
 from disagg.cli.output import Format, FormatOption, emit
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg explain DISAGG-CAP-003")
@@ -23,15 +23,15 @@ def explain(
     Exits 64 for a code that does not exist.
     """
     if code is None:
-        rows = {name: look_up(name)[0] for name in known_codes()}
+        rows = {name: look_up(name)[1] for name in known_codes()}
         if output is Format.TABLE:
             for name, title in rows.items():
                 typer.echo(f"{name}  {title}")
         else:
             emit({"schema_version": 1, "codes": rows}, output)
         return
-    title, text = look_up(code)
+    found, title, text = look_up(code)
     if output is Format.TABLE:
-        typer.echo(f"{code.upper()}  {title}\n\n{text}" if text else f"{code.upper()}  {title}")
+        typer.echo(f"{found}  {title}\n\n{text}" if text else f"{found}  {title}")
     else:
-        emit({"schema_version": 1, "code": code.upper(), "title": title, "text": text}, output)
+        emit({"schema_version": 1, "code": found, "title": title, "text": text}, output)

@@ -1,7 +1,7 @@
 """`disagg plan`."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import Plan, make_plan
 from disagg.units import bytes_to_gib
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _PLAIN_WIDTH = 100
 """Columns of a table that goes to a file or a pipe."""
@@ -60,7 +60,8 @@ def _table(title: str, columns: list[str]) -> Any:
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold"
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        justify: Literal["left", "right"] = "left" if number == 0 else "right"
+        table.add_column(column, justify=justify, overflow="fold")
     return table
 
 
@@ -131,7 +132,7 @@ def _pod(one: PodPlan, count: int) -> tuple[str, ...]:
 def _costs(made: Plan) -> Any:
     table = _table(
         "Cost by the hour, without data transfer and storage",
-        ["item", "count", "$/h each", "$/h", "figure"],
+        ["item", "count", "$/h each", "$/h", "price is"],
     )
     for line in made.costs:
         each = "not sold" if line.usd_per_hour_each is None else f"{line.usd_per_hour_each:,.4f}"

@@ -5,7 +5,7 @@ import typer
 from disagg.checks.environment import load_environment
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -4,7 +4,7 @@ import typer
 
 from disagg.config.json_schema import generate
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg schema > schemas/environment.schema.json")

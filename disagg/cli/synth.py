@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from disagg.checks.environment import load_environment
+from disagg.cli.next_steps import cdk_with
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 from disagg.errors import CheckFailedError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg synth environments/pilot.yaml && ls dist/pilot/stacks")
@@ -40,4 +41,4 @@ def synth(
         say(f"ok  {name}")
     for file in sorted(stacks.glob("*.template.json")):
         typer.echo(file.as_posix())
-    say(f"deploy: npx cdk deploy --all --app {stacks.as_posix()}")
+    say(f"deploy: {cdk_with('deploy --all', written.directory)}")

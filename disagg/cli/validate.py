@@ -6,7 +6,7 @@ from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, warn
 from disagg.errors import Exit, InvalidInputError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg validate environments/pilot.yaml")

@@ -122,7 +122,7 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
     )
     system = _with_role(created, SYSTEM_NODES)
     yield Fact(
-        about="system nodes: size and zones",
+        about="system nodes: size, zones",
         planned=(wanted.system_nodes, len(environment.network.availability_zone_ids)),
         created=next(((group.desired, len(group.subnet_ids)) for group in system), None),
     )
@@ -137,10 +137,13 @@ def _network(plan: Plan, created: Created) -> Iterator[Fact]:
     yield Fact(
         about="subnets: range, zone and reach",
         planned=sorted(
-            (one.cidr, one.zone_id, one.public)
+            (one.cidr, one.zone_id, "public" if one.public else "private")
             for one in (layout.fabric, *layout.system, layout.public)
         ),
-        created=sorted((one.cidr, one.zone_id, one.public) for one in created.subnets),
+        created=sorted(
+            (one.cidr, one.zone_id, "public" if one.public else "private")
+            for one in created.subnets
+        ),
     )
     region = plan.region
     yield Fact(
@@ -212,7 +215,7 @@ def _launch_template(
         ),
     )
     yield Fact(
-        about=f"{name}: instance metadata",
+        about=f"{name}: instance metadata tokens, hop limit",
         planned=("required", 1),
         created=(template.http_tokens, template.http_hop_limit),
     )

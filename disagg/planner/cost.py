@@ -64,6 +64,12 @@ def cost_lines(environment: Environment) -> tuple[CostLine, ...]:
         ("EKS control plane", 1, PRICES["eks_cluster"].usd, PRICES["eks_cluster"].source),
         ("NAT gateway", 1, PRICES["nat_gateway"].usd, PRICES["nat_gateway"].source),
         (
+            "public IPv4 address of it",
+            1,
+            PRICES["public_ipv4_address"].usd,
+            PRICES["public_ipv4_address"].source,
+        ),
+        (
             "interface endpoints",
             len(INTERFACE_ENDPOINTS) * zones,
             PRICES["interface_endpoint"].usd,

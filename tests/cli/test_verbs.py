@@ -84,7 +84,7 @@ def test_plan_shows_idle_gpus_their_price_and_the_full_layout(
 def test_plan_as_json_is_one_document_with_totals(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", PILOT, "-o", "json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert data["totals"]["usd_per_hour"] == pytest.approx(228.997, abs=1e-3)
+    assert data["totals"]["usd_per_hour"] == pytest.approx(229.002, abs=1e-3)
     assert len(data["groups"][0]["interfaces"]) == 9
 
 

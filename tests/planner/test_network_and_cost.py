@@ -42,7 +42,7 @@ def test_a_further_zone_moves_no_subnet() -> None:
 def test_the_pilot_costs_what_its_parts_cost() -> None:
     plan = make_plan(checked("pilot").environment)
     gpus = 2 * 113.9328
-    rest = 2 * 0.4032 + 0.10 + 0.045 + 9 * 2 * 0.01
+    rest = 2 * 0.4032 + 0.10 + 0.045 + 0.005 + 9 * 2 * 0.01
     assert plan.usd_per_hour == pytest.approx(gpus + rest)
     assert plan.usd_per_hour_without_gpus == pytest.approx(rest)
     assert plan.usd_per_month == pytest.approx((gpus + rest) * 730)
@@ -65,7 +65,7 @@ def test_figures_of_another_region_are_assumed_and_those_of_the_priced_one_publi
 def test_the_plan_is_plain_data_with_a_schema_version_and_totals() -> None:
     plan = make_plan(checked("pilot").environment).to_json()
     assert plan["schema_version"] == 1
-    assert plan["totals"]["usd_per_hour"] == pytest.approx(228.9971, abs=1e-3)
+    assert plan["totals"]["usd_per_hour"] == pytest.approx(229.0021, abs=1e-3)
     assert [node["pods"] for node in plan["nodes"]] == [{"prefill": 8}, {"decode": 2}]
 
 

@@ -29,7 +29,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> list[Path]:
 
 def test_cfn_lint_finds_nothing(files: list[Path]) -> None:
     found = [match for path in files for match in lint_file(path, ManualArgs(regions=[REGION]))]
-    assert len(files) == 3
+    assert files
     assert [f"{match.filename} {match.rule.id} {match.message[:200]}" for match in found] == []
 
 

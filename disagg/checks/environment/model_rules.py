@@ -54,6 +54,24 @@ def model_is_known(serving: Serving) -> Iterator[Finding]:
         )
 
 
+@rule("DISAGG-MDL-008", severity=Severity.WARNING)
+def model_needs_no_token(serving: Serving) -> Iterator[Finding]:
+    """The model's weights are open to everybody.
+
+    A gated model needs its licence accepted on Hugging Face and a token in the secret `hf-token`
+    of the serving namespace, before the GPU nodes start: pods without it download nothing, and the
+    nodes cost what they cost.
+    """
+    model = MODELS.get(serving.model)
+    if model and model.gated:
+        yield Finding(
+            at=("serving", "model"),
+            got=f"{model.name} is gated",
+            need="its licence accepted, and a token in the cluster",
+            fix="make the secret hf-token before the nodes start: docs/deploy.md",
+        )
+
+
 @rule("DISAGG-MDL-002")
 def weights_fit_the_gpus(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
     """The weights fit the memory of a pod's GPUs.
@@ -132,7 +150,12 @@ def workload_is_within_the_context(serving: Serving, workload: Workload) -> Iter
             at=("workload", "input_tokens"),
             got=f"{workload.input_tokens:,} and {workload.output_tokens:,} are {total:,} tokens",
             need=f"at most {_context(serving, model):,}, the longest context",
-            fix="shorten the workload, or raise serving.max_context_tokens",
+            fix="shorten the workload, or "
+            + (
+                "take a model with a longer context"
+                if _context(serving, model) == model.max_context_tokens
+                else "raise serving.max_context_tokens"
+            ),
         )
 
 

@@ -164,9 +164,7 @@ def zones_belong_to_the_region(aws: Aws, network: Network) -> Iterator[Finding]:
             )
         elif region and not re.fullmatch(rf"{region.zone_id_prefix}-az\d", zone):
             need = f"a zone id of {aws.region}, such as {region.zone_id_prefix}-az1"
-            fix = (
-                "list them: aws ec2 describe-availability-zones --query AvailabilityZones[].ZoneId"
-            )
+            fix = f"list them: aws ec2 describe-availability-zones --region {aws.region}"
             yield Finding(at=at, got=f"got {zone!r}", need=need, fix=fix)
         seen.add(zone)
 
