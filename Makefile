@@ -45,6 +45,9 @@ synth: setup ## Write templates and manifests of ENV to dist/, and let every eng
 demo: setup ## Rehearse the whole deployment of ENV on this machine: no account, no GPU
 	@$(BIN)/disagg demo $(ENV)
 
+kube: setup ## Build the control plane of `disagg rehearse` with Go (once, about 10 minutes)
+	@$(BIN)/python -m disagg.local.cluster.binaries
+
 test: setup ## Run every test that needs nothing but the set-up
 	@$(BIN)/pytest -q
 

@@ -43,8 +43,13 @@ def replaced(target: Path) -> Iterator[Path]:
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
             target.rename(old / target.name)
-            fresh.rename(target)
-            shutil.rmtree(old)
+            try:
+                fresh.rename(target)
+            except BaseException:
+                (old / target.name).rename(target)
+                raise
+            finally:
+                shutil.rmtree(old)
         else:
             fresh.rename(target)
     finally:
@@ -96,11 +101,19 @@ def write_chart_values(environment: Environment, directory: Path) -> Path:
     return directory
 
 
-def write_all(environment: Environment, dist: Path) -> Written:
+Judge = Callable[[Written], None]
+
+
+def write_all(environment: Environment, dist: Path, *, judge: Judge | None = None) -> Written:
     """Write manifests, chart values and stacks to `<dist>/<name>`, replaced whole or not at all.
 
+    Args:
+        environment: A checked environment.
+        dist: Where `<name>` is put.
+        judge: Called with what was written before it takes its place; an error keeps it out.
+
     Raises:
-        CheckFailedError: A rule is broken; what was there before stays.
+        CheckFailedError: A rule is broken, or the judge refused; what was there before stays.
     """
     base = dist / environment.name
     with replaced(base) as fresh:
@@ -108,6 +121,8 @@ def write_all(environment: Environment, dist: Path) -> Written:
         write_manifests(manifests, fresh / "manifests")
         write_chart_values(environment, fresh / "charts")
         templates = write_stacks(environment, fresh / "stacks")
+        if judge is not None:
+            judge(Written(fresh, manifests, templates))
     return Written(base, manifests, templates)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import kubernetes_validate
@@ -25,6 +26,14 @@ from disagg_k8s.yaml_out import dump_all
 
 ON_DEMAND = sorted(name for name, row in INSTANCE_TYPES.items() if row.usd_per_hour is not None)
 ACCOUNT = "210987654321"
+
+
+@st.composite
+def vpc_ranges(draw: st.DrawFn) -> IPv4Network:
+    """Draw a range that a VPC may have; the checks drop what overlaps the services."""
+    prefix = draw(st.integers(16, 22))
+    base = int(IPv4Address(draw(st.sampled_from(["10.0.0.0", "172.16.0.0", "192.168.0.0"]))))
+    return IPv4Network((base + draw(st.integers(0, 3)) * 2 ** (32 - prefix), prefix))
 
 
 @st.composite
@@ -57,9 +66,21 @@ def environments(draw: st.DrawFn) -> str:
             ),
             "network.availability_zone_ids": zones,
             "network.fabric_zone_id": draw(st.sampled_from(zones)),
-            "cluster.administrators": [
-                f"arn:{known.partition}:iam::{ACCOUNT}:role/{draw(st.sampled_from('ab'))}"
-            ],
+            "cluster.administrators": draw(
+                st.lists(
+                    st.sampled_from(
+                        [
+                            f"arn:{known.partition}:iam::{ACCOUNT}:role/{name}"
+                            for name in ("a", "team/b", "c+d=e,f.g@h_i")
+                        ]
+                    ),
+                    min_size=1,
+                    max_size=3,
+                )
+            ),
+            "cluster.client_cidrs": draw(
+                st.lists(st.sampled_from(["10.200.0.0/16", "192.168.250.7/32"]), max_size=2)
+            ),
             "cluster.kubernetes_version": draw(st.sampled_from(["1.33", "1.34", "1.35"])),
             "capacity": capacity,
             "serving.model": draw(st.sampled_from(sorted(MODELS))),

@@ -51,3 +51,9 @@ def _rows() -> dict[str, Region]:
 
 REGIONS: dict[str, Region] = _rows()
 """Every region an environment may name."""
+
+ZONES_WITHOUT_EKS = frozenset({"cac1-az3", "use1-az3", "usw1-az2"})
+"""Zones in which EKS makes no control plane.
+
+Source: EKS user guide "network-reqs", from memory, 2026-11-23.
+"""

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from disagg.checks import engines
+from disagg.checks import engines, rehearsal
 from disagg.checks.environment import ENVIRONMENT_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.templates import TEMPLATE_RULES
@@ -25,6 +25,7 @@ RULES = (*ENVIRONMENT_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *FORM_CODES.items(),
     *engines.CODES.items(),
+    *rehearsal.CODES.items(),
     *_OWN.items(),
     *((one.code, (one.title, one.explanation)) for one in RULES),
 ]

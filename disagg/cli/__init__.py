@@ -18,12 +18,15 @@ VERBS: dict[str, str] = {
     "render": "Write the Kubernetes manifests of an environment.",
     "synth": "Write the CloudFormation templates and the manifests, and check both.",
     "demo": "Rehearse the whole deployment on this machine: no account, no GPU.",
+    "rehearse": "Let a real Kubernetes control plane judge the deployment, on this machine.",
     "explain": "Tell more about the code of a problem.",
     "schema": "Print the JSON schema of the environment file.",
 }
 """Verb and its line in the list; the code is `disagg/cli/<verb>.py`, its app `app`."""
 
 _USAGE_EXIT_OF_TYPER = 2
+_OF_EXTRAS = {"boto3", "botocore", "cryptography", "moto", "werkzeug"}
+"""Modules that a bare installation does not have; the engines of `check` say so themselves."""
 
 
 class LazyGroup(TyperGroup):
@@ -82,27 +85,38 @@ def main(args: list[str] | None = None) -> int:
     try:
         code = app(args, standalone_mode=False, prog_name="disagg")
         sys.stdout.flush()
-    except DisaggError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except typer.TyperException as error:
-        show = getattr(error, "show", None)
-        if show:
-            show()
-        else:
-            print(f"Error: {error.format_message()}", file=sys.stderr)  # noqa: T201
-        return Exit.USAGE if error.exit_code == _USAGE_EXIT_OF_TYPER else error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        _tell("interrupted")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except (DisaggError, typer.TyperException, ModuleNotFoundError, OSError) as error:
+        return _told(error)
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _told(error: Exception) -> int:
+    """Say what was wrong and return the exit code; what only we can have caused is raised again."""
+    if isinstance(error, DisaggError):
+        _tell(error)
+        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        show = getattr(error, "show", lambda: _tell(f"Error: {error.format_message()}"))
+        show()
+        return Exit.USAGE if error.exit_code == _USAGE_EXIT_OF_TYPER else error.exit_code
+    if isinstance(error, BrokenPipeError):
         # Why: the reader has what it wanted; Python would complain once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
-    except OSError as error:
-        print(_of_the_system(error), file=sys.stderr)  # noqa: T201
-        return Exit.FAILED
-    return code if isinstance(code, int) else Exit.DONE
+    if isinstance(error, ModuleNotFoundError):
+        if error.name not in _OF_EXTRAS:
+            raise error
+        _tell(f"{error.name} is not installed\n  -> pip install 'disagg[check,local]'")
+    elif isinstance(error, OSError):
+        _tell(_of_the_system(error))
+    return Exit.FAILED
+
+
+def _tell(what: object) -> None:
+    print(what, file=sys.stderr)  # noqa: T201
 
 
 def _of_the_system(error: OSError) -> Problem:

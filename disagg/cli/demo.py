@@ -11,9 +11,12 @@ from disagg.checks.environment import load_environment
 from disagg.cli.next_steps import next_steps
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
 from disagg.cli.plan import show
+from disagg.errors import CheckFailedError, MissingToolError
 from disagg.planner.plan import make_plan
 
 if TYPE_CHECKING:
+    from disagg.artifacts import Written
+    from disagg.local.compare import Created
     from disagg.local.demo import Event
 
 app = typer.Typer(add_completion=False)
@@ -25,8 +28,9 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
 
     Shows the plan, writes and checks manifests and templates, runs the real `cdk bootstrap` and
     `cdk deploy --all` against an AWS endpoint of its own, reads back what was created and compares
-    it with the plan. Every process is stopped at the end. It proves wiring and acceptance, never
-    the speed of a GPU.
+    it with the plan; then, where `make kube` has been run, lets a Kubernetes control plane judge as
+    `disagg rehearse` does. Every process is stopped at the end. It proves wiring and acceptance,
+    never the speed of a GPU.
     """
     started = time.monotonic()
     checked = load_environment(env)
@@ -35,7 +39,8 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     from disagg.local.demo import rehearse  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
     with Progress() as progress:
-        rehearse(checked, dist, progress)
+        written, created = rehearse(checked, dist, progress)
+        _on_a_control_plane(written, created, progress)
     typer.echo("\nNext, against a real account:")
     for number, step in enumerate(next_steps(made, checked.environment, env, dist), 1):
         typer.echo(f"  {number}. " + "\n     ".join(step))
@@ -44,13 +49,31 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     )
 
 
+def _on_a_control_plane(written: "Written", created: "Created", progress: "Progress") -> None:
+    """Let a control plane judge what the demo made, or say aloud that none did."""
+    from disagg.local.cluster.binaries import binaries  # noqa: PLC0415
+    from disagg.local.cluster.report import lines  # noqa: PLC0415
+    from disagg.local.rehearse import judge  # noqa: PLC0415
+
+    try:
+        programs = binaries()
+    except MissingToolError as error:
+        typer.echo(f" SKIP  Kubernetes control plane: scheduling was not rehearsed\n{error}")
+        return
+    report = judge(written.manifests, created, progress, programs)
+    typer.echo("\n".join(lines(report)))
+    problems = report.problems()
+    if problems:
+        raise CheckFailedError(problems)
+
+
 class Progress:
     """Shows steps: a spinner on a terminal, plain lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stderr: bool = False) -> None:
         from rich.console import Console  # noqa: PLC0415
 
-        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True)
         self._status: Any = None
         self._title, self._since = "", 0.0
 

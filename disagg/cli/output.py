@@ -5,11 +5,14 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from disagg.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Format(StrEnum):
@@ -25,7 +28,7 @@ EnvironmentFile = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")]
 DistOption = Annotated[
-    Path, typer.Option("--dist", help="Directory to write to; <dist>/<name> is replaced whole.")
+    Path, typer.Option("--dist", help="Directory to write to, below <dist>/<name>.")
 ]
 DEFAULT_DIST = Path("dist")
 
@@ -51,3 +54,20 @@ def warn(warnings: Iterable[Problem]) -> None:
     """Print warnings to stderr."""
     for warning in warnings:
         say(str(warning))
+
+
+PLAIN_WIDTH = 100
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def stdout() -> "Console":
+    """Return the console of stdout: as wide as the terminal, else of one width."""
+    from rich.console import Console  # noqa: PLC0415
+
+    class Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            # Why: a reader that has enough (`| head`) is no failure; rich would exit with 1.
+            raise BrokenPipeError
+
+    made = Stdout(highlight=False, markup=False)
+    return made if made.is_terminal else Stdout(highlight=False, markup=False, width=PLAIN_WIDTH)

@@ -7,16 +7,13 @@ import typer
 
 from disagg.catalog.prices import PRICES
 from disagg.checks.environment import load_environment
-from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, warn
+from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import Plan, make_plan
 from disagg.units import bytes_to_gib
 
 app = typer.Typer(add_completion=False)
-
-_PLAIN_WIDTH = 100
-"""Columns of a table that goes to a file or a pipe."""
 
 
 @app.command(epilog="Example: disagg plan environments/pilot.yaml -o json")
@@ -36,11 +33,7 @@ def plan(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
 
 def show(made: Plan, warnings: list[Problem]) -> None:
     """Print a plan for people to stdout, its warnings to stderr."""
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=_PLAIN_WIDTH)
+    console = stdout()
     console.print(
         f"{made.environment}: {made.model} in {made.region}, {made.placement.replace('_', ' ')}\n"
     )

@@ -14,7 +14,8 @@ app = typer.Typer(add_completion=False)
 def render(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     """Write the Kubernetes manifests to <dist>/<name>/manifests, checked against every rule.
 
-    The directory is replaced whole; when something is wrong, what was there stays.
+    That directory is replaced whole and the rest of <dist>/<name> stays as it was; when something
+    is wrong, everything stays.
     """
     checked = load_environment(env)
     warn(checked.warnings)

@@ -31,14 +31,15 @@ def synth(
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
-    written = artifacts.write_all(checked.environment, dist)
+    def judge(fresh: artifacts.Written) -> None:
+        for name, engine in artifacts.engines(checked.environment, fresh) if engines else ():
+            problems = engine()
+            if problems:
+                raise CheckFailedError(problems)
+            say(f"ok  {name}")
+
+    written = artifacts.write_all(checked.environment, dist, judge=judge)
     stacks = written.directory / "stacks"
-    judges = artifacts.engines(checked.environment, written) if engines else ()
-    for name, judge in judges:
-        problems = judge()
-        if problems:
-            raise CheckFailedError(problems)
-        say(f"ok  {name}")
     for file in sorted(stacks.glob("*.template.json")):
         typer.echo(file.as_posix())
     say(f"deploy: {cdk_with('deploy --all', written.directory)}")

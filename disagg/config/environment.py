@@ -14,7 +14,7 @@ from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
 
 _STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
-ACCOUNT = r"^\d{12}$"
+ACCOUNT = r"^[0-9]{12}$"
 NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
 PATTERNS = {
     ACCOUNT: "twelve digits",

@@ -5,19 +5,23 @@ keys, the budget against alias bombs, depth, tags and non-finite numbers.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from disagg.errors import Problem
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_VALUES = 20_000
 MAX_DEPTH = 40
+LONGEST_GOT = 300
 
 Loc = tuple[str | int, ...]
 
@@ -57,7 +61,7 @@ class Document:
             line=line,
             column=column,
             path=dotted(loc),
-            got=got,
+            got=got if len(got) <= LONGEST_GOT else f"{got[:LONGEST_GOT]}...",
             need=need,
             fix=fix,
         )
@@ -115,7 +119,8 @@ def _text(path: Path, document: Document) -> str | None:
         )
         return None
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         refuse(
             "DISAGG-FILE-003",
@@ -125,10 +130,9 @@ def _text(path: Path, document: Document) -> str | None:
         )
         return None
     if len(raw) > MAX_FILE_BYTES:
-        size = f"{len(raw):,} bytes"
         refuse(
             "DISAGG-FILE-004",
-            f"got {size}",
+            "the file is larger",
             f"at most {MAX_FILE_BYTES:,}",
             "is it an environment file?",
         )
@@ -172,6 +176,13 @@ def _compose(text: str, document: Document) -> None:
         )
     except MarkedYAMLError as error:
         _refuse_syntax(document, error)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position)
+        got, mark = (
+            f"character #x{int(error.character):04x}",
+            SimpleNamespace(line=line, column=0),
+        )
+        _refuse(document, "DISAGG-YAML-001", mark, got=got, need="printable text", fix="remove it")
     except (YAMLError, ValueError) as error:
         got = " ".join(str(error).split())[:200]
         _refuse(document, "DISAGG-YAML-001", None, got=got, need="YAML 1.2", fix="correct the YAML")
@@ -214,7 +225,7 @@ def _walk(document: Document, node: Node, loc: Loc) -> Any:
         raise _RefusedError(node, "nested too deep", f"at most {MAX_DEPTH} levels", "flatten it")
     if str(node.tag) not in _TAGS:
         raise _RefusedError(node, f"tag {node.tag}", "plain values", "remove the tag")
-    document.values[loc] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    document.values[loc] = _mark(node)
     if isinstance(node, ScalarNode):
         return _scalar(node)
     if isinstance(node, SequenceNode):
@@ -229,61 +240,88 @@ def _mapping(document: Document, node: Node, loc: Loc) -> dict[str, Any]:
         if str(key.tag) == _TAG + "merge":
             merged += _merge_pairs(value)
             continue
-        if not isinstance(key, ScalarNode):
-            raise _RefusedError(key, "a key that is not text", "a plain key", "write `name: value`")
-        here = (key.start_mark.line + 1, key.start_mark.column + 1)
-        if key.value in out:
-            first = document.keys[(*loc, key.value)][0]
+        name, here = _key(key), _mark(key)
+        if name in out:
+            first = document.keys[(*loc, name)][0]
             document.problems.append(
                 Problem(
                     code="DISAGG-YAML-005",
                     file=document.file,
                     line=here[0],
                     column=here[1],
-                    path=dotted((*loc, key.value)),
+                    path=dotted((*loc, name)),
                     got=f"duplicate key, first used at line {first}",
                     need="each key once",
                     fix="remove one of them",
                 )
             )
             continue
-        document.keys[(*loc, key.value)] = here
-        out[key.value] = _walk(document, value, (*loc, key.value))
+        document.keys[(*loc, name)] = here
+        out[name] = _walk(document, value, (*loc, name))
     for key, value in merged:
-        if key.value not in out:
-            document.keys[(*loc, key.value)] = (key.start_mark.line + 1, key.start_mark.column + 1)
-            out[key.value] = _walk(document, value, (*loc, key.value))
+        name = _key(key)
+        if name not in out:
+            document.keys[(*loc, name)] = _mark(key)
+            out[name] = _walk(document, value, (*loc, name))
     return out
 
 
-def _merge_pairs(value: Node) -> list[tuple[Node, Node]]:
+def _key(node: Node) -> str:
+    if not isinstance(node, ScalarNode):
+        raise _RefusedError(node, "a key that is not text", "a plain key", "write `name: value`")
+    name: str = node.value
+    return name
+
+
+def _mark(node: Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _merge_pairs(value: Node, depth: int = 0) -> list[tuple[Node, Node]]:
+    """Return the pairs that `<<` brings in; a mapping merged in may merge others itself."""
     sources = value.value if isinstance(value, SequenceNode) else [value]
-    pairs: list[tuple[Node, Node]] = []
+    own: list[tuple[Node, Node]] = []
+    inherited: list[tuple[Node, Node]] = []
     for source in sources:
-        if not isinstance(source, MappingNode):
-            raise _RefusedError(
-                source,
-                "`<<` merges something that is not a mapping",
-                "a mapping",
-                "merge an anchor",
-            )
-        pairs += source.value
-    return pairs
+        if not isinstance(source, MappingNode) or depth > MAX_DEPTH:
+            got = "`<<` merges something that is not a mapping"
+            raise _RefusedError(source, got, "a mapping", "merge an anchor")
+        for key, inner in source.value:
+            if str(key.tag) == _TAG + "merge":
+                inherited += _merge_pairs(inner, depth + 1)
+            else:
+                own.append((key, inner))
+    return own + inherited
 
 
 def _scalar(node: ScalarNode) -> Any:
     tag, text = str(node.tag).removeprefix(_TAG), node.value
-    if tag == "null":
-        return None
-    if tag == "bool":
-        return text.lower() == "true"
-    if tag == "int":
-        return int(text.replace("_", ""), 0 if text.lower()[:2] in {"0x", "0o"} else 10)
-    if tag == "float":
-        number = float(text.lower().replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        if not math.isfinite(number):
-            raise _RefusedError(
-                node, f"{text} is not a finite number", "a finite number", "write a number"
-            )
-        return number
-    return text
+    if tag in {"str", "timestamp"}:
+        return text
+    try:
+        value = _READERS[tag](text.lower())
+    except (KeyError, ValueError):
+        got = f"{text[:40]!r} is no {tag}"
+        raise _RefusedError(node, got, "a plain value", "correct it") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _RefusedError(
+            node, f"{text} is not a finite number", "a finite number", "write a number"
+        )
+    return value
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "")
+    return int(digits, 0 if digits.lstrip("+-")[:2] in {"0x", "0o", "0b"} else 10)
+
+
+def _float(text: str) -> float:
+    return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": {"true": True, "false": False}.__getitem__,
+    "int": _integer,
+    "float": _float,
+}

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from disagg import artifacts
+from disagg.artifacts import Written
 from disagg.checks.codes import MISMATCH
 from disagg.checks.environment import Checked
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem
 from disagg.local.aws.deploy import bootstrap, deploy_all
 from disagg.local.aws.endpoint import AwsEndpoint, Target
-from disagg.local.compare import Fact, compare, read_created
+from disagg.local.compare import Created, Fact, compare, read_created
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ Event = Step | Sign | Detail | Done
 Tell = Callable[[Event], None]
 
 
-def rehearse(checked: Checked, dist: Path, tell: Tell) -> None:
+def rehearse(checked: Checked, dist: Path, tell: Tell) -> tuple[Written, Created]:
     """Synthesize, check, deploy to an AWS endpoint of our own and read back, telling what happens.
 
     What was written stays in `<dist>/<name>`; no process is left, however this ends.
@@ -59,23 +60,38 @@ def rehearse(checked: Checked, dist: Path, tell: Tell) -> None:
         DeployError: The CDK CLI failed.
     """
     environment = checked.environment
+    written = write(environment, dist, tell, engines=True)
+    created = deploy(environment, written, tell)
+    tell(Step("Compared with the plan"))
+    facts = compare(environment, created)
+    for fact in facts:
+        tell(Detail(f"{fact.about}: {_short(fact.created)}"))
+    _refuse(facts)
+    tell(Done(f"{len(facts)} facts, all as planned"))
+    return written, created
+
+
+def write(environment: Environment, dist: Path, tell: Tell, *, engines: bool = False) -> Written:
+    """Write manifests and templates, judged by the rules, and by the engines when asked."""
+
+    def judge(fresh: Written) -> None:
+        objects = sum(len(group) for group in fresh.manifests.values())
+        resources = sum(len(template["Resources"]) for template in fresh.templates.values())
+        stacks = f"{resources} AWS resources in {len(fresh.templates)} stacks"
+        tell(Done(f"{objects} Kubernetes objects, {stacks}, for {dist / environment.name}/"))
+        for name, engine in artifacts.engines(environment, fresh) if engines else ():
+            tell(Step(f"Judged by {name}"))
+            problems = engine()
+            if problems:
+                raise CheckFailedError(problems)
+            tell(Done("nothing refused"))
+
     tell(Step("Manifests and templates, judged by the rules"))
-    written = artifacts.write_all(environment, dist)
-    objects = sum(len(group) for group in written.manifests.values())
-    resources = sum(len(template["Resources"]) for template in written.templates.values())
-    stacks = f"{resources} AWS resources in {len(written.templates)} stacks"
-    assembly = written.directory / "stacks"
-    tell(Done(f"{objects} Kubernetes objects, {stacks}, in {written.directory.as_posix()}/"))
-    for name, judge in artifacts.engines(environment, written):
-        tell(Step(f"Judged by {name}"))
-        problems = judge()
-        if problems:
-            raise CheckFailedError(problems)
-        tell(Done("nothing refused"))
-    _deploy(environment, assembly, tell)
+    return artifacts.write_all(environment, dist, judge=judge)
 
 
-def _deploy(environment: Environment, assembly: Path, tell: Tell) -> None:
+def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
+    """Deploy the stacks to an AWS endpoint of our own, and return what boto3 reads there."""
     target = Target(account=environment.aws.account, region=environment.aws.region)
     with tempfile.TemporaryDirectory(prefix="disagg-demo-") as directory:
         tell(Step("AWS endpoint on this machine"))
@@ -85,14 +101,14 @@ def _deploy(environment: Environment, assembly: Path, tell: Tell) -> None:
             bootstrap(endpoint, lambda line: tell(Sign(line)))
             tell(Done("toolkit stack created"))
             tell(Step("cdk deploy --all"))
-            deployed = deploy_all(endpoint, assembly, lambda line: tell(Sign(line)))
+            deployed = deploy_all(
+                endpoint, written.directory / "stacks", lambda line: tell(Sign(line))
+            )
             tell(Done(", ".join(stack.name for stack in deployed.stacks)))
-            tell(Step("Read back with boto3, compared with the plan"))
-            facts = compare(environment, read_created(endpoint, environment.cluster_name))
-            for fact in facts:
-                tell(Detail(f"{fact.about}: {_short(fact.created)}"))
-            _refuse(facts)
-            tell(Done(f"{len(facts)} facts, all as planned"))
+            tell(Step("Read back with boto3"))
+            created = read_created(endpoint, environment.cluster_name)
+            tell(Done(f"{len(created.node_groups)} node groups, {len(created.subnets)} subnets"))
+            return created
 
 
 def _refuse(facts: list[Fact]) -> None:

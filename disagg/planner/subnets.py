@@ -10,7 +10,7 @@ LARGEST_PREFIX, SMALLEST_PREFIX = 16, 22
 RESERVED_ADDRESSES = 5
 """Addresses AWS keeps in every subnet. Source: VPC user guide "subnet sizing"."""
 ADDRESSES_PER_GPU_NODE = 50
-"""IPv4 addresses the VPC CNI takes for a GPU node [count]: one whole interface is kept warm.
+"""IPv4 addresses a GPU node takes at most [count]: one whole interface.
 
 Source: facts of EC2 (50 IPv4 addresses an interface on p5 and p6), catalogue of instance types.
 """

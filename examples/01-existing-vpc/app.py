@@ -8,18 +8,23 @@ from aws_cdk import aws_ec2 as ec2
 from disagg_constructs import EfaFabric, EfaFabricProps, GpuNodeGroup, GpuNodeGroupProps
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
-ZONES = ["us-west-2a", "us-west-2b"]
-"""Zone names of this account; the GPU nodes go to the second one."""
 
 
 class TheirStack(cdk.Stack):
-    """A stack of another team: its own VPC, a cluster named by name, and our two constructs."""
+    """A stack of another team: VPC and cluster made elsewhere, and our two constructs."""
 
     def __init__(self, scope: cdk.App) -> None:
         super().__init__(
             scope, "TheirPlatform", env=cdk.Environment(account=ACCOUNT, region=REGION)
         )
-        vpc = ec2.Vpc(self, "Vpc", max_azs=2, nat_gateways=1, restrict_default_security_group=False)
+        vpc = ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id="vpc-0123456789abcdef0",
+            availability_zones=["us-west-2a", "us-west-2b"],
+            private_subnet_ids=["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"],
+            private_subnet_route_table_ids=["rtb-0aaaaaaaaaaaaaaaa", "rtb-0bbbbbbbbbbbbbbbb"],
+        )
         cluster_group = ec2.SecurityGroup.from_security_group_id(
             self, "ClusterSecurityGroup", "sg-0123456789abcdef0"
         )
@@ -38,11 +43,6 @@ class TheirStack(cdk.Stack):
                 max_nodes=2,
             ),
         )
-
-    @property
-    def availability_zones(self) -> list[str]:
-        """The zones, said here so that CDK does not ask AWS for them."""
-        return ZONES
 
 
 app = cdk.App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))

@@ -24,6 +24,7 @@ G6E = {
     "serving.decode": {"replicas": 1, "tensor_parallel": 8},
 }
 PAIRS: dict[str, Pair] = {
+    "DISAGG-NAME-001": Pair({"name": "a-123456789012"}, {"name": "a-12345678901"}),
     "DISAGG-AWS-001": Pair({"aws.region": "us-west-7"}, {"aws.region": "us-west-2"}),
     "DISAGG-AWS-002": Pair(
         {"cluster.administrators": ["arn:aws-cn:iam::123456789012:role/x"]},
@@ -102,6 +103,9 @@ PAIRS: dict[str, Pair] = {
         },
     ),
     "DISAGG-CAP-012": Pair({"serving.prefill.replicas": 4}, {"serving.prefill.replicas": 8}),
+    "DISAGG-CAP-014": Pair(
+        {"capacity.prefill.nodes": 2, "serving.baseline": {"replicas": 1}}, {"serving.baseline": {}}
+    ),
     "DISAGG-CAP-013": Pair(
         {}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"
     ),

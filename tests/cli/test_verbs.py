@@ -13,6 +13,7 @@ import yaml
 from disagg.artifacts import replaced
 from disagg.cli import VERBS, main
 from disagg.config.json_schema import generate
+from disagg.errors import Problem
 
 PILOT = "environments/pilot.yaml"
 
@@ -222,6 +223,90 @@ def test_a_failure_leaves_the_old_directory_and_no_other(tmp_path: Path) -> None
         fail()
     assert [file.name for file in tmp_path.iterdir()] == ["pilot"]
     assert [file.name for file in target.iterdir()] == ["old"]
+
+
+def test_what_was_there_comes_back_when_the_new_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "pilot"
+    target.mkdir()
+    (target / "old").write_text("old")
+    rename = Path.rename
+
+    def fails_for_the_new(self: Path, to: Path) -> Path:
+        if self.name.startswith(".pilot-") and to == target:
+            raise OSError(28, "No space left on device")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", fails_for_the_new)
+    with pytest.raises(OSError, match="No space"), replaced(target) as fresh:
+        (fresh / "new").write_text("new")
+    assert [file.name for file in tmp_path.iterdir()] == ["pilot"]
+    assert [file.name for file in target.iterdir()] == ["old"]
+
+
+BROKEN = Problem(code="DISAGG-X-001", path="x", got="a fault", need="none", fix="mend it")
+
+
+@pytest.mark.parametrize(
+    ("judge", "verb"),
+    [
+        ("disagg.artifacts.check_manifests", "render"),
+        ("disagg.artifacts.check_manifests", "synth"),
+        ("disagg.artifacts.check_templates", "synth"),
+        ("disagg.checks.engines.validate_schemas", "synth"),
+        ("disagg.checks.engines.validate_envoy", "synth"),
+        ("disagg.checks.engines.validate_templates", "synth"),
+    ],
+)
+def test_what_a_rule_or_an_engine_refuses_replaces_nothing_and_exits_2(
+    judge: str,
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = [verb, PILOT, "--dist", str(tmp_path)]
+    assert main(command) == 0
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    monkeypatch.setattr(judge, lambda *_, **__: [BROKEN])
+    assert main(command) == 2
+    assert "[DISAGG-X-001]" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert [one.name for one in tmp_path.iterdir()] == ["pilot"]
+
+
+@pytest.mark.parametrize("verb", ["render", "synth"])
+def test_a_dist_that_cannot_be_used_is_told_in_one_line(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a directory")
+    assert main([verb, PILOT, "--dist", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "[DISAGG-FILE-007]" in said
+    assert "Traceback" not in said
+
+
+def test_a_missing_extra_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("disagg.local")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert main(["demo", PILOT]) == 1
+    said = capsys.readouterr().err
+    assert "boto3 is not installed" in said
+    assert "disagg[check,local]" in said
+
+
+def test_a_reader_that_has_enough_is_no_failure(root: Path) -> None:
+    script = f"{sys.executable} -m disagg plan {PILOT} | head -1; echo ${{PIPESTATUS[0]}}"
+    run = subprocess.run(
+        ["/bin/bash", "-c", script], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines()[-1] == "0"
+    assert run.stderr == ""
 
 
 def test_a_success_takes_the_place_of_all_that_was_there(tmp_path: Path) -> None:

@@ -207,3 +207,7 @@ def test_a_range_of_clients_reaches_the_api_server_on_its_port_only() -> None:
         ("10.8.0.0/16", 443, 443, "tcp"),
         ("192.168.7.0/24", 443, 443, "tcp"),
     ]
+
+
+def test_eks_installs_no_add_on_that_is_not_pinned_here() -> None:
+    assert only(synthesize(), "AWS::EKS::Cluster")["BootstrapSelfManagedAddons"] is False

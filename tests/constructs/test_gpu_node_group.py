@@ -176,3 +176,8 @@ def _props(**options: Any) -> GpuNodeGroupProps:
         "instance_type": "p6-b200.48xlarge",
     }
     return GpuNodeGroupProps(**{**given, **options})
+
+
+def test_a_running_group_may_still_be_emptied() -> None:
+    group = only(synthesize(desired_nodes=2), "AWS::EKS::Nodegroup")
+    assert group["ScalingConfig"] == {"MinSize": 0, "DesiredSize": 2, "MaxSize": 2}

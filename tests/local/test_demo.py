@@ -87,6 +87,46 @@ def test_a_node_group_without_launch_template_taint_or_label_is_noticed(created:
     )
 
 
+def test_open_metadata_plain_volumes_and_missing_flow_logs_are_noticed(created: Created) -> None:
+    groups = tuple(
+        replace(
+            group,
+            launch_template=replace(
+                group.launch_template,
+                http_hop_limit=2,
+                user_data="",
+                volumes=tuple(
+                    replace(one, encrypted=False) for one in group.launch_template.volumes
+                ),
+            ),
+        )
+        for group in created.node_groups
+        if group.launch_template
+    )
+    assert different(replace(created, node_groups=groups, flow_logs=())) == [
+        "flow logs",
+        *(
+            f"{role} nodes: {fact}"
+            for role in ("prefill", "decode")
+            for fact in (
+                "instance metadata tokens, hop limit",
+                "encrypted volumes",
+                "NVMe as RAID 0",
+            )
+        ),
+    ]
+
+
+def test_a_missing_identity_add_on_administrator_and_endpoint_are_noticed(created: Created) -> None:
+    bare = replace(created, pod_identities=(), addons=(), access_entries=(), endpoints=())
+    assert different(bare) == [
+        "cluster: administrators",
+        "cluster: add-ons",
+        "cluster: Pod Identity",
+        "endpoints",
+    ]
+
+
 def test_another_zone_and_a_closed_security_group_are_noticed(created: Created) -> None:
     moved = tuple(replace(one, zone_id="usw2-az3") for one in created.subnets)
     assert "decode nodes: zone" in different(replace(created, subnets=moved))
@@ -144,6 +184,7 @@ def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, root: Path, tmp_pat
     assert run.wait(timeout=30) == 130, rest
     assert "Traceback" not in rest
     assert processes_below(tmp_path) == []
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
     assert list(tmp_path.glob("disagg-demo-*")) == []
 
 

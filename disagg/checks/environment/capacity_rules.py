@@ -232,6 +232,23 @@ def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
         )
 
 
+@rule("DISAGG-CAP-014", severity=Severity.WARNING)
+def baseline_does_not_run_beside_the_pools(serving: Serving) -> Iterator[Finding]:
+    """The baseline runs when the pools are scaled down, not beside them.
+
+    The plan packs pods tightly; the scheduler spreads those of one pool over its nodes, which
+    leaves free GPUs scattered. A baseline pod has the lowest priority and may find no node with
+    enough of them. And a control that shares its nodes with what it is compared with is none.
+    """
+    if serving.baseline.replicas:
+        yield Finding(
+            at=("serving", "baseline", "replicas"),
+            got=f"{serving.baseline.replicas} baseline pods beside the pools",
+            need="0 while the pools run",
+            fix="leave it at 0; for the control run scale by hand: docs/deploy.md",
+        )
+
+
 @rule("DISAGG-CAP-013", severity=Severity.WARNING)
 def roles_are_on_different_nodes(serving: Serving) -> Iterator[Finding]:
     """Prefill and decode run on different nodes.

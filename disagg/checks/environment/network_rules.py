@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS
-from disagg.catalog.regions import REGIONS
+from disagg.catalog.regions import REGIONS, ZONES_WITHOUT_EKS
 from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Aws, Capacity, Cluster, Network
@@ -22,7 +22,7 @@ from disagg.planner.subnets import (
 _PRIVATE = tuple(
     IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
-_ROLE_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):iam::\d{12}:(role|user)/[\w+=,.@/-]+")
+_ROLE_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):iam::[0-9]{12}:(role|user)/[\w+=,.@/-]+")
 _SERVICE_PREFIXES = range(12, 25)
 
 
@@ -35,9 +35,22 @@ def suggest(wrong: str, known: list[str], *, otherwise: str) -> str:
 def _ipv4(text: str) -> IPv4Network | str:
     """Return the network, or in words why the text is none."""
     try:
-        return IPv4Network(text)
+        network = IPv4Network(text)
     except ValueError as error:
         return str(error)
+    # Why: Python also reads 10.0.0.0/255.0.0.0, which AWS does not.
+    return network if str(network) == text else f"{text} is not written as {network}"
+
+
+@rule("DISAGG-NAME-001")
+def name_holds_no_account_id(name: str) -> Iterator[Finding]:
+    """The name does not hold twelve digits in a row.
+
+    It stands in every manifest, and no manifest may carry an account id.
+    """
+    if re.search(r"[0-9]{12}", name):
+        fix = "choose a name without an account id"
+        yield Finding(at=("name",), got=f"got {name!r}", need="fewer digits in a row", fix=fix)
 
 
 @rule("DISAGG-AWS-001")
@@ -68,6 +81,10 @@ def administrators_are_principals_of_this_partition(
     region = REGIONS.get(aws.region)
     for index, arn in enumerate(cluster.administrators):
         at = ("cluster", "administrators", index)
+        if arn in cluster.administrators[:index]:
+            got = f"{arn!r} a second time"
+            yield Finding(at=at, got=got, need="each administrator once", fix="remove it")
+            continue
         match = _ROLE_ARN.fullmatch(arn)
         partition = region.partition if region else "aws"
         example = f"arn:{partition}:iam::{aws.account}:role/platform"
@@ -162,10 +179,13 @@ def zones_belong_to_the_region(aws: Aws, network: Network) -> Iterator[Finding]:
             yield Finding(
                 at=at, got=f"{zone!r} a second time", need="each zone once", fix="remove it"
             )
-        elif region and not re.fullmatch(rf"{region.zone_id_prefix}-az\d", zone):
+        elif region and not re.fullmatch(rf"{region.zone_id_prefix}-az[1-9]", zone):
             need = f"a zone id of {aws.region}, such as {region.zone_id_prefix}-az1"
             fix = f"list them: aws ec2 describe-availability-zones --region {aws.region}"
             yield Finding(at=at, got=f"got {zone!r}", need=need, fix=fix)
+        elif zone in ZONES_WITHOUT_EKS:
+            got, need = f"got {zone!r}", "a zone in which EKS makes control planes"
+            yield Finding(at=at, got=got, need=need, fix="name another zone")
         seen.add(zone)
 
 
@@ -216,6 +236,7 @@ def client_ranges_are_private_networks(cluster: Cluster) -> Iterator[Finding]:
 
     Both are private: a public range, or 0.0.0.0/0, could only be a mistake.
     """
+    services = _ipv4(cluster.service_cidr)
     for index, cidr in enumerate(cluster.client_cidrs):
         network = _ipv4(cidr)
         at = ("cluster", "client_cidrs", index)
@@ -224,6 +245,9 @@ def client_ranges_are_private_networks(cluster: Cluster) -> Iterator[Finding]:
             yield Finding(at=at, got=network, need=need, fix=fix)
         elif not any(network.subnet_of(private) for private in _PRIVATE):
             yield Finding(at=at, got=f"{cidr} is public", need=need, fix=fix)
+        elif isinstance(services, IPv4Network) and network.overlaps(services):
+            got = f"{cidr} overlaps the service range {services}"
+            yield Finding(at=at, got=got, need="ranges apart", fix="change cluster.service_cidr")
 
 
 @rule("DISAGG-K8S-001")

@@ -1,0 +1,52 @@
+"""Codes of what a control plane finds; `disagg.local.cluster.report` uses them."""
+
+REFUSED = "DISAGG-REH-001"
+DROPPED = "DISAGG-REH-002"
+UNMADE = "DISAGG-REH-003"
+WAITING = "DISAGG-REH-004"
+MOVING = "DISAGG-REH-005"
+NODES = "DISAGG-REH-006"
+
+CODES: dict[str, tuple[str, str]] = {
+    REFUSED: (
+        "The API server accepts every object and every pod of a workload.",
+        (
+            "A real API server judged it: schema, validation, quotas, Pod Security and policies."
+            " A workload that breaks Pod Security is accepted with a warning and never gets a pod,"
+            " so its pod is judged as well."
+        ),
+    ),
+    DROPPED: (
+        "The API server keeps every field.",
+        (
+            "It forgets fields of features that are switched off, without a word, even when"
+            " validation is strict."
+        ),
+    ),
+    UNMADE: (
+        "The controllers can make every pod.",
+        "The workload was accepted, but its pods are refused: a quota or a policy.",
+    ),
+    WAITING: (
+        "Every pod has a place.",
+        (
+            "The real scheduler looked at nodes made from what the AWS endpoint says was created. A"
+            " label, taint, zone or capacity that manifests and templates disagree on shows here."
+        ),
+    ),
+    MOVING: (
+        "Placement comes to rest.",
+        (
+            "Pods were still being made or placed when patience ended: workloads may be evicting"
+            " one another, or this machine is too busy."
+        ),
+    ),
+    NODES: (
+        "What was created can be turned into nodes.",
+        (
+            "A node group names an instance type that no catalogue knows, or a subnet that is not"
+            " there."
+        ),
+    ),
+}
+"""What `disagg explain` says about each code: title and text."""

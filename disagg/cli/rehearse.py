@@ -1,0 +1,40 @@
+"""`disagg rehearse`."""
+
+import typer
+
+from disagg.checks.environment import load_environment
+from disagg.cli.demo import Progress
+from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, Format, FormatOption, emit
+from disagg.cli.output import warn as show_warnings
+from disagg.errors import CheckFailedError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: disagg rehearse environments/pilot.yaml -o json")
+def rehearse(
+    env: EnvironmentFile, dist: DistOption = DEFAULT_DIST, output: FormatOption = Format.TABLE
+) -> None:
+    """Let a real Kubernetes control plane judge the deployment: no account, no GPU, no network.
+
+    Writes artifacts, deploys the stacks to an AWS endpoint on this machine, reads back what was
+    created, makes nodes from it, and applies every manifest to an API server with its scheduler:
+    what is accepted, where each pod lands, why one waits and what to change, and what the loss of a
+    node does. Needs the programs that `make kube` builds once. Exits 2 on findings. Readiness means
+    placed here: nothing is started on the nodes.
+    """
+    checked = load_environment(env)
+    show_warnings(checked.warnings)
+    from disagg.local.cluster.report import lines  # noqa: PLC0415
+    from disagg.local.rehearse import rehearse as run  # noqa: PLC0415  Why: --help stays fast.
+
+    table = output is Format.TABLE
+    with Progress(stderr=not table) as progress:
+        report = run(checked, dist, progress)
+    if table:
+        typer.echo("\n" + "\n".join(lines(report)))
+    else:
+        emit(report.to_json(), output)
+    problems = report.problems()
+    if problems:
+        raise CheckFailedError(problems)

@@ -1,0 +1,1 @@
+"""A Kubernetes control plane of our own on loopback, with nodes that only exist in its API."""

@@ -1,0 +1,171 @@
+"""Nodes that exist only in the API, made from what AWS says it created.
+
+Labels, taints, zone, type, count and EFA interfaces come from the read-back of node groups, launch
+templates and subnets; what a type gives to pods comes from the catalogue. Nothing comes from the
+environment file: what the two sides disagree on shows as a pod without a place.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
+from disagg.catalog.resources import (
+    EFA,
+    EFA_HUGE_PAGES_MIB,
+    HUGE_PAGES_2MI,
+    LABEL_HOSTNAME,
+    LABEL_INSTANCE_TYPE,
+    LABEL_NODE_ROLE,
+    LABEL_ZONE,
+    LABEL_ZONE_ID,
+    NVIDIA_GPU,
+)
+from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES, SystemInstanceType
+from disagg.errors import DisaggError
+from disagg.local.aws.readback import LaunchTemplate, NodeGroup
+from disagg.local.aws.readback_network import Subnet
+from disagg.local.compare import Created
+from disagg.planner.layout import NODE_AGENTS_CPU_MILLI, NODE_AGENTS_MEMORY_MIB
+
+LABEL_NODE_GROUP = "eks.amazonaws.com/nodegroup"
+LABEL_REGION = "topology.kubernetes.io/region"
+_EFFECTS = {
+    "NO_SCHEDULE": "NoSchedule",
+    "NO_EXECUTE": "NoExecute",
+    "PREFER_NO_SCHEDULE": "PreferNoSchedule",
+}
+_EFA_INTERFACES = frozenset({"efa", "efa-only"})
+_GIB_OF_UNKNOWN_VOLUME = 20
+_LONGEST_LABEL = 63
+
+
+class UnknownNodeError(DisaggError):
+    """What was created cannot be turned into nodes."""
+
+
+def make_nodes(created: Created) -> list[dict[str, Any]]:
+    """Return a Node for each instance that the node groups may have.
+
+    GPU groups are taken at their largest size, because they are created empty; groups without GPUs
+    at the size they are created with.
+
+    Raises:
+        UnknownNodeError: A group has a type that no catalogue knows, or a subnet that is not there.
+    """
+    subnets = {one.id: one for one in created.subnets}
+    counted: Counter[str] = Counter()
+    made = []
+    for group in created.node_groups:
+        prefix = group.labels.get(LABEL_NODE_ROLE, "node")
+        for number in range(_size(group)):
+            counted[prefix] += 1
+            subnet = _subnet(group, number, subnets)
+            made.append(_node(group, f"{prefix}-{counted[prefix]}", subnet))
+    return made
+
+
+def group_of(node: Mapping[str, Any]) -> str:
+    """Return the name of the node group a node belongs to."""
+    return str(node["metadata"]["labels"].get(LABEL_NODE_GROUP, ""))
+
+
+def _size(group: NodeGroup) -> int:
+    return group.maximum if _type_name(group) in INSTANCE_TYPES else group.desired
+
+
+def _type_name(group: NodeGroup) -> str:
+    template = group.launch_template
+    if template is not None and template.instance_type:
+        return template.instance_type
+    # Why the first: EKS takes it unless it is sold out, and fake nodes never are.
+    return group.instance_types[0] if group.instance_types else ""
+
+
+def _subnet(group: NodeGroup, number: int, subnets: dict[str, Subnet]) -> Subnet:
+    wanted = group.subnet_ids[number % len(group.subnet_ids)] if group.subnet_ids else "none"
+    if wanted not in subnets:
+        raise UnknownNodeError(f"node group {group.name}: its subnet {wanted} does not exist")
+    return subnets[wanted]
+
+
+def _node(group: NodeGroup, name: str, subnet: Subnet) -> dict[str, Any]:
+    type_name = _type_name(group)
+    amounts = _amounts(group, type_name)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                **group.labels,
+                LABEL_HOSTNAME: name,
+                LABEL_INSTANCE_TYPE: type_name,
+                # Why cut: CloudFormation makes names that fit a label; the endpoint's are longer.
+                LABEL_NODE_GROUP: group.name[:_LONGEST_LABEL].rstrip("-"),
+                LABEL_REGION: subnet.zone_name.rstrip("abcdefghijklmnopqrstuvwxyz"),
+                LABEL_ZONE: subnet.zone_name,
+                LABEL_ZONE_ID: subnet.zone_id,
+                "kubernetes.io/arch": "amd64",
+                "kubernetes.io/os": "linux",
+            },
+        },
+        "spec": {
+            "taints": [
+                {"key": one.key, "value": one.value, "effect": _EFFECTS.get(one.effect, one.effect)}
+                for one in group.taints
+            ]
+        },
+        "status": {"allocatable": amounts, "capacity": amounts},
+    }
+
+
+def _amounts(group: NodeGroup, type_name: str) -> dict[str, str]:
+    """Return what a node gives to pods, as Kubernetes writes quantities."""
+    if type_name in SYSTEM_INSTANCE_TYPES:
+        system = SYSTEM_INSTANCE_TYPES[type_name]
+        return _basic(system) | {"ephemeral-storage": f"{_disk_gib(group)}Gi"}
+    if type_name not in INSTANCE_TYPES:
+        raise UnknownNodeError(
+            f"node group {group.name}: its instance type {type_name!r} is in no catalogue"
+        )
+    instance = INSTANCE_TYPES[type_name]
+    efa = _efa_interfaces(group.launch_template)
+    # Why the daemons' share is taken off: they are not part of what is rendered, but run there.
+    cpu = instance.allocatable_cpu_milli - NODE_AGENTS_CPU_MILLI
+    memory = instance.allocatable_memory_mib - NODE_AGENTS_MEMORY_MIB
+    amounts = _basic(instance) | {
+        "cpu": f"{cpu}m",
+        "memory": f"{memory}Mi",
+        NVIDIA_GPU: str(instance.gpus),
+        "ephemeral-storage": f"{_disk_gib(group, instance)}Gi",
+    }
+    if not efa:
+        return amounts
+    return amounts | {
+        EFA: str(efa),
+        # Why: the EFA driver allocates them from RAM before any pod starts.
+        HUGE_PAGES_2MI: f"{EFA_HUGE_PAGES_MIB}Mi",
+        "memory": f"{memory - EFA_HUGE_PAGES_MIB}Mi",
+    }
+
+
+def _basic(instance: InstanceType | SystemInstanceType) -> dict[str, str]:
+    return {
+        "cpu": f"{instance.allocatable_cpu_milli}m",
+        "memory": f"{instance.allocatable_memory_mib}Mi",
+        "pods": str(instance.max_pods),
+    }
+
+
+def _efa_interfaces(template: LaunchTemplate | None) -> int:
+    return sum(one.type in _EFA_INTERFACES for one in template.interfaces) if template else 0
+
+
+def _disk_gib(group: NodeGroup, instance: InstanceType | None = None) -> int:
+    """Return the disk that containers share [GiB]: NVMe as RAID 0 where asked for, else EBS."""
+    template = group.launch_template
+    if instance and template and "strategy: RAID0" in template.user_data:
+        return instance.nvme_gb * 10**9 // 2**30
+    sizes = [one.size_gib for one in template.volumes if one.size_gib] if template else []
+    return max(sizes, default=_GIB_OF_UNKNOWN_VOLUME)

@@ -1,0 +1,301 @@
+"""Why a pod has no place, in plain words, and what would give it one.
+
+The scheduler counts reasons (`1 Insufficient nvidia.com/gpu, 3 node(s) didn't match ...`) and names
+neither amounts nor labels nor taints. They are in the pod and in the nodes, so they are added here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Node = Mapping[str, Any]
+Spec = Mapping[str, Any]
+_HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
+_TAIL = re.compile(r"\.(?: no new claims to deallocate| preemption:|\s*$).*", re.DOTALL)
+_NEXT = re.compile(r", (?=\d+ )")
+_SUFFIXES = {
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+}
+_QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason, and on how many nodes it holds."""
+
+    nodes: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is in the way of a pod, and what to change."""
+
+    why: str
+    fix: str
+
+
+def reasons(message: str) -> tuple[int, tuple[Reason, ...]]:
+    """Return how many nodes the scheduler looked at, and its reasons.
+
+    Example:
+        >>> reasons("0/4 nodes are available: 1 Too many pods, 3 Insufficient cpu. preemption: x")
+        (4, (Reason(nodes=1, text='Too many pods'), Reason(nodes=3, text='Insufficient cpu')))
+    """
+    head = _HEAD.match(message)
+    if head is None:
+        return 0, ()
+    found = []
+    for part in _NEXT.split(_TAIL.sub("", head[3])):
+        count, _, text = part.partition(" ")
+        if count.isdecimal():
+            found.append(Reason(int(count), text))
+    return int(head[2]), tuple(found)
+
+
+def quantity(text: str) -> float:
+    """Return a Kubernetes quantity as a number.
+
+    Example:
+        >>> quantity("2Gi") == 2 * quantity("1024Mi"), quantity("1500m")
+        (True, 1.5)
+    """
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity")
+    return float(match[1]) * _SUFFIXES.get(match[2], 1.0)
+
+
+def requests(spec: Spec) -> dict[str, float]:
+    """Return what a pod asks for: containers and sidecars together, or its largest init step."""
+    running: dict[str, float] = {}
+    starting: dict[str, float] = {}
+    for one in spec.get("initContainers") or []:
+        asked = _asked(one)
+        if one.get("restartPolicy") == "Always":
+            _add(running, asked)
+        else:
+            for name, amount in asked.items():
+                step = running.get(name, 0.0) + amount
+                starting[name] = max(starting.get(name, 0.0), step)
+    for one in spec["containers"]:
+        _add(running, _asked(one))
+    return {
+        name: max(running.get(name, 0.0), starting.get(name, 0.0))
+        for name in sorted({*running, *starting})
+    }
+
+
+def _asked(container: Mapping[str, Any]) -> dict[str, float]:
+    resources = container.get("resources") or {}
+    merged = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: quantity(amount) for name, amount in merged.items()}
+
+
+def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, 0.0) + amount
+
+
+def explain(
+    message: str,
+    spec: Spec,
+    nodes: Sequence[Node],
+    waiting: int = 1,
+    *,
+    lost: Node | None = None,
+) -> Explanation:
+    """Return why pods have no place and what to change.
+
+    Args:
+        message: The scheduler's own words.
+        spec: The pod's.
+        nodes: The nodes there were.
+        waiting: How many pods of this kind wait.
+        lost: The node whose loss is tried; it is not among `nodes`.
+    """
+    _, found = reasons(message)
+    usable = [one for one in nodes if selects(spec, one)]
+    if lost and not usable and selects(spec, lost):
+        return Explanation(
+            "they may use no other node",
+            "one node more in its group keeps a place free; without it they wait until the group"
+            " has replaced the node",
+        )
+    if nodes and not usable:
+        # Why whatever the scheduler says: without such a node the rest is about other pods' nodes.
+        return _no_such_label(spec, nodes)
+    said = [_explained(one, spec, usable, waiting) for one in found]
+    known = [one for one in said if one is not None]
+    if not known:
+        text = message or "the scheduler has not said why"
+        return Explanation(f"the scheduler says: {text}", "read the scheduler's words above")
+    fixes = dict.fromkeys(one.fix for one in known)
+    return Explanation("; ".join(one.why for one in known), "; ".join(fixes))
+
+
+def _explained(
+    reason: Reason, spec: Spec, usable: Sequence[Node], waiting: int
+) -> Explanation | None:
+    """Return one reason explained; None for those that say nothing about the pod's own nodes."""
+    text = reason.text
+    if "didn't match Pod's node affinity/selector" in text:
+        return None
+    if text.startswith(("Insufficient ", "Too many pods")):
+        resource = "pods" if text.startswith("Too many") else text.split()[1]
+        return _too_little(resource, spec, usable, waiting)
+    if "untolerated taint" in text:
+        return _taint(spec, usable)
+    if "affinity rules" in text:
+        return _other_pods(reason, spec)
+    return Explanation(f"{_nodes(reason.nodes)}: {text}", "read the scheduler's words")
+
+
+def _other_pods(reason: Reason, spec: Spec) -> Explanation:
+    if "anti-affinity" in reason.text:
+        return Explanation(
+            f"{_nodes(reason.nodes)} it may use run pods it must keep away from",
+            "give each role nodes of its own (a node group and a label for each), or more nodes",
+        )
+    return Explanation(
+        f"{_nodes(reason.nodes)} it may use are not in the {_domain(spec)} of the pods it must be"
+        " near",
+        "put both node groups into one availability zone (network.fabric_zone_id)",
+    )
+
+
+def _no_such_label(spec: Spec, nodes: Sequence[Node]) -> Explanation:
+    wanted = _conditions(spec)
+    absent = [name for name, holds in wanted if not any(holds(_labels(one)) for one in nodes)]
+    if absent:
+        why = f"no node is labelled {' or '.join(absent)}"
+    else:
+        why = f"no node has all of {', '.join(name for name, _ in wanted)} together"
+    return Explanation(
+        why,
+        "give a node group that label or type, or change what the pool selects",
+    )
+
+
+def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int) -> Explanation:
+    needed = 1.0 if resource == "pods" else requests(spec).get(resource, 0.0)
+    given = [quantity(one["status"]["allocatable"].get(resource, "0")) for one in usable]
+    most = max(given, default=0.0)
+    unit = _shown(resource, needed)
+    if needed > most:
+        return Explanation(
+            f"it asks for {unit}, and no node it may use gives more than {_shown(resource, most)}",
+            f"ask for less {resource}, or give the node group a type (or a launch template) with"
+            " more",
+        )
+    # Why the fewest: every resource must fit, and the scarcest decides.
+    fits = max(1, int(min(_fits(spec, one) for one in usable)))
+    more = -(-waiting // fits)
+    return Explanation(
+        f"it asks for {unit}, and on the {_nodes(len(usable))} it may use other pods leave less"
+        f" (an empty one gives {_shown(resource, most)})",
+        f"{_nodes(more)} more in its group, or {waiting} replicas fewer",
+    )
+
+
+def _fits(spec: Spec, node: Node) -> float:
+    given = node["status"]["allocatable"]
+    return min(
+        (
+            quantity(given.get(name, "0")) // amount
+            for name, amount in requests(spec).items()
+            if amount
+        ),
+        default=1.0,
+    )
+
+
+def _taint(spec: Spec, nodes: Sequence[Node]) -> Explanation:
+    tolerations = spec.get("tolerations") or []
+    names = dict.fromkeys(
+        f"{one['key']}={one.get('value', '')}:{one['effect']}"
+        for node in nodes
+        for one in node["spec"].get("taints") or []
+        if one["effect"] != "PreferNoSchedule" and not any(_bears(t, one) for t in tolerations)
+    )
+    listed = ", ".join(names) or "a taint"
+    return Explanation(
+        f"the nodes it may use carry {listed}, which it does not tolerate",
+        "take the taint from the node group, or let the pool tolerate it",
+    )
+
+
+def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    if toleration.get("operator", "Equal") == "Exists":
+        return toleration.get("key") in (None, "", taint["key"])
+    return (toleration.get("key"), toleration.get("value", "")) == (
+        taint["key"],
+        taint.get("value", ""),
+    )
+
+
+Condition = tuple[str, Callable[[Mapping[str, str]], bool]]
+
+
+def selects(spec: Spec, node: Node) -> bool:
+    """Return whether a pod's node selector and required node affinity take a node."""
+    return all(holds(_labels(node)) for _, holds in _conditions(spec))
+
+
+def _conditions(spec: Spec) -> list[Condition]:
+    """Return what a node's labels must be, each with the words for it."""
+    found: list[Condition] = [
+        (f"{key}={value}", lambda labels, k=key, v=value: labels.get(k) == v)  # type: ignore[misc]
+        for key, value in (spec.get("nodeSelector") or {}).items()
+    ]
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (affinity.get(_REQUIRED) or {}).get("nodeSelectorTerms") or []
+    # Why one term: the charts write one; several would be alternatives and need other words.
+    if len(terms) == 1:
+        found += [_expression(one) for one in terms[0].get("matchExpressions") or []]
+    return found
+
+
+def _expression(one: Mapping[str, Any]) -> Condition:
+    key, operator, values = one["key"], one["operator"], one.get("values") or []
+    listed = "|".join(values)
+    tests: dict[str, Condition] = {
+        "In": (f"{key}={listed}", lambda labels: labels.get(key) in values),
+        "NotIn": (f"{key}!={listed}", lambda labels: labels.get(key) not in values),
+        "Exists": (key, lambda labels: key in labels),
+        "DoesNotExist": (f"!{key}", lambda labels: key not in labels),
+    }
+    return tests.get(operator, (f"{key} {operator} {listed}", lambda _: True))
+
+
+def _labels(node: Node) -> Mapping[str, str]:
+    labels: Mapping[str, str] = node["metadata"].get("labels") or {}
+    return labels
+
+
+def _domain(spec: Spec) -> str:
+    affinity = (spec.get("affinity") or {}).get("podAffinity") or {}
+    keys = dict.fromkeys(one["topologyKey"] for one in affinity.get(_REQUIRED) or [])
+    return " and ".join(key.rpartition("/")[2] for key in keys) or "place"
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _shown(resource: str, amount: float) -> str:
+    if resource == "memory" or resource.startswith(("hugepages-", "ephemeral-")):
+        return f"{amount / 2**30:.4g} GiB of {resource}"
+    return f"{amount:g} {resource}"

@@ -1,0 +1,101 @@
+"""A control plane for the tests, and what was created of an environment, each made once."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shipped import checked
+
+from disagg import artifacts
+from disagg.config.environment import Environment
+from disagg.errors import MissingToolError
+from disagg.local.cluster.api import Api, wait
+from disagg.local.cluster.binaries import binaries
+from disagg.local.cluster.control_plane import ControlPlane
+from disagg.local.cluster.nodes import make_nodes
+from disagg.local.cluster.trial import Manifests
+from disagg.local.compare import Created
+from disagg.local.demo import deploy
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """An environment, what was rendered of it, and what was created of it."""
+
+    environment: Environment
+    manifests: Manifests
+    created: Created
+
+    @property
+    def nodes(self) -> list[Node]:
+        return make_nodes(self.created)
+
+
+@pytest.fixture(scope="session")
+def programs() -> dict[str, Path]:
+    try:
+        return binaries()
+    except MissingToolError as error:
+        return pytest.skip(f"no control plane on this machine: {error}")
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    programs: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Deployed]:
+    """Deploy an environment to an AWS endpoint and read it back; each once a session."""
+    del programs
+
+    @cache
+    def run(name: str = "pilot", **edits: Any) -> Deployed:
+        environment = checked(name, **edits).environment
+        written = artifacts.write_all(environment, tmp_path_factory.mktemp("dist"))
+        created = deploy(environment, written, lambda _: None)
+        return Deployed(environment, written.manifests, created)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plane(
+    programs: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    directory = tmp_path_factory.mktemp("plane")
+    with ControlPlane(directory=directory, programs=programs) as running:
+        sys.stderr.write(f"control plane ready in {running.ready_seconds:.1f} s\n")
+        yield running
+
+
+@pytest.fixture
+def api(plane: ControlPlane) -> Iterator[Api]:
+    """Return a client; whatever a test puts into the server is gone afterwards."""
+    client = plane.api()
+    yield client
+    _empty(client)
+    client.close()
+
+
+@pytest.fixture
+def empty() -> Callable[[Api], None]:
+    return _empty
+
+
+def _empty(api: Api) -> None:
+    """Remove workloads, pods, nodes and policies; namespaces stay, the next apply resets them."""
+    namespaces = [one["metadata"]["name"] for one in api.items("/api/v1/namespaces")]
+    for kind in ("apps/v1/namespaces/{}/deployments", "apps/v1/namespaces/{}/replicasets"):
+        for namespace in namespaces:
+            api.delete(f"/apis/{kind.format(namespace)}")
+    for namespace in namespaces:
+        for kind in ("pods", "resourcequotas"):
+            api.delete(f"/api/v1/namespaces/{namespace}/{kind}", grace_seconds=0)
+    api.delete("/api/v1/nodes", grace_seconds=0)
+    api.delete("/apis/scheduling.k8s.io/v1/priorityclasses")
+    paths = ("/api/v1/pods", "/api/v1/nodes", "/apis/apps/v1/replicasets")
+    wait("the control plane is empty", lambda: not any(api.items(path) for path in paths))

@@ -1,0 +1,215 @@
+"""What the real scheduler makes of the shipped environments, and of each way to break them."""
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from disagg.local.aws.readback import NodeGroup, Taint
+from disagg.local.cluster.api import Api
+from disagg.local.cluster.nodes import make_nodes
+from disagg.local.cluster.report import Report
+from disagg.local.cluster.trial import apply_nodes, settle
+from disagg.local.compare import Created
+from disagg.local.rehearse import examine
+
+pytestmark = pytest.mark.slow
+
+Deploy = Callable[..., Any]
+Edit = Callable[[NodeGroup], NodeGroup]
+Files = dict[str, list[dict[str, Any]]]
+
+
+def judged(api: Api, manifests: Any, created: Created) -> Report:
+    return examine(api, manifests, make_nodes(created), lambda _: None, {})
+
+
+def edited(created: Created, role: str, edit: Edit) -> Created:
+    """Return the read-back with the groups of one role changed."""
+    groups = [
+        edit(one) if one.labels.get("disagg/role") == role else one for one in created.node_groups
+    ]
+    assert tuple(groups) != created.node_groups
+    return replace(created, node_groups=tuple(groups))
+
+
+def template(**changes: Any) -> Edit:
+    def edit(group: NodeGroup) -> NodeGroup:
+        assert group.launch_template is not None
+        return replace(group, launch_template=replace(group.launch_template, **changes))
+
+    return edit
+
+
+def without_interfaces(group: NodeGroup) -> NodeGroup:
+    assert group.launch_template is not None
+    # Why 3: the first is the ENA, so two EFA interfaces stay, and a decode pod asks for four.
+    return template(interfaces=group.launch_template.interfaces[:3])(group)
+
+
+def waits(report: Report) -> dict[str, int]:
+    return {one.workload: one.pods for one in report.waiting}
+
+
+@pytest.mark.parametrize("name", ["pilot", "reference"])
+def test_a_shipped_environment_is_accepted_and_placed_whole(
+    name: str, api: Api, deployed: Deploy
+) -> None:
+    one = deployed(name)
+    report = judged(api, one.manifests, one.created)
+    assert report.problems() == []
+    assert report.applied.accepted == sum(map(len, one.manifests.values()))
+    placed = {each.workload: sum(each.nodes.values()) for each in report.placements}
+    serving = one.environment.serving
+    assert placed == {
+        f"{name}-router/router": 1,
+        f"{name}-serving/decode": serving.decode.replicas,
+        f"{name}-serving/prefill": serving.prefill.replicas,
+    }
+    zones = {zone for each in report.placements[1:] for zone in each.zones}
+    assert len(zones) == 1
+
+
+def test_the_pilot_keeps_its_roles_on_different_nodes(api: Api, deployed: Deploy) -> None:
+    report = judged(api, deployed().manifests, deployed().created)
+    nodes = {each.workload: set(each.nodes) for each in report.placements}
+    assert nodes["pilot-serving/decode"] == {"decode-1"}
+    assert nodes["pilot-serving/prefill"] == {"prefill-1"}
+
+
+def test_losing_a_node_says_which_pods_wait_and_for_what(api: Api, deployed: Deploy) -> None:
+    report = judged(api, deployed().manifests, deployed().created)
+    losses = {loss.node: {one.workload: one for one in loss.waiting} for loss in report.losses}
+    assert {node: {name: one.pods for name, one in found.items()} for node, found in losses.items()}
+    (router,) = losses.keys() - {"decode-1", "prefill-1"}
+    assert losses[router] == {}
+    assert losses["decode-1"]["pilot-serving/decode"].pods == 2
+    assert losses["prefill-1"]["pilot-serving/prefill"].pods == 8
+    assert "no other node" in losses["prefill-1"]["pilot-serving/prefill"].why
+    assert "one node more" in losses["prefill-1"]["pilot-serving/prefill"].fix
+    assert all(one.node for one in settle(api).pods)
+
+
+def relabel(group: NodeGroup) -> NodeGroup:
+    return replace(group, labels={**group.labels, "disagg/role": "decoder"})
+
+
+def tainted(group: NodeGroup) -> NodeGroup:
+    more = Taint(key="team", value="red", effect="NO_SCHEDULE")
+    return replace(group, taints=(*group.taints, more))
+
+
+def emptied(group: NodeGroup) -> NodeGroup:
+    return replace(group, maximum=0)
+
+
+DECODE, PREFILL = {"pilot-serving/decode": 2}, {"pilot-serving/prefill": 8}
+FAULTS = {
+    "one node missing": ("decode", emptied, DECODE, "no node is labelled disagg/role=decode"),
+    "a label": ("decode", relabel, DECODE, "no node is labelled disagg/role=decode"),
+    "a taint": ("prefill", tainted, PREFILL, "team=red:NoSchedule"),
+    "the EFA count": (
+        "decode",
+        without_interfaces,
+        DECODE,
+        "4 vpc.amazonaws.com/efa, and no node it may use gives more than 2",
+    ),
+    "the instance type": (
+        "prefill",
+        template(instance_type="p5en.48xlarge"),
+        PREFILL,
+        "instance-type=p6-b200.48xlarge",
+    ),
+    "the system nodes": (
+        "system",
+        lambda group: replace(group, desired=0),
+        {"pilot-router/router": 1},
+        "disagg/role=system",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_the_two_sides_disagree_on_shows_as_pending_pods(
+    fault: str, api: Api, deployed: Deploy
+) -> None:
+    role, edit, waiting, words = FAULTS[fault]
+    report = judged(api, deployed().manifests, edited(deployed().created, role, edit))
+    assert waits(report) == waiting
+    assert words in report.waiting[0].why
+    (problem,) = report.problems()
+    assert problem.code == "DISAGG-REH-004"
+    assert problem.path == next(iter(waiting))
+    assert problem.file.endswith(".yaml")
+    assert problem.fix
+    assert report.losses == ()
+
+
+def test_another_zone_for_one_role_is_found(api: Api, deployed: Deploy) -> None:
+    created = deployed().created
+    here = next(one for one in created.node_groups if one.labels["disagg/role"] == "decode")
+    (zone,) = {one.zone_name for one in created.subnets if one.id in here.subnet_ids}
+    other = next(one for one in created.subnets if one.zone_name != zone)
+    moved = edited(created, "prefill", lambda group: replace(group, subnet_ids=(other.id,)))
+    report = judged(api, deployed().manifests, moved)
+    # Why either: they must be in one zone, and the first that is placed decides which.
+    assert waits(report) in (DECODE, PREFILL)
+    assert "zone" in report.waiting[0].why
+
+
+def changed(manifests: Any, file: str, kind: str) -> tuple[Files, dict[str, Any]]:
+    files: Files = copy.deepcopy(dict(manifests))
+    return files, next(one for one in files[file] if one["kind"] == kind)
+
+
+def test_more_gpus_than_a_node_has_and_than_are_left_are_told_apart(
+    api: Api, deployed: Deploy
+) -> None:
+    files, decode = changed(deployed().manifests, "30-decode-pool.yaml", "Deployment")
+    decode["spec"]["replicas"] = 3
+    report = judged(api, files, deployed().created)
+    assert waits(report) == {"pilot-serving/decode": 1}
+    assert "other pods leave less" in report.waiting[0].why
+    assert "1 node more in its group, or 1 replicas fewer" in report.waiting[0].fix
+
+
+def test_more_gpus_than_any_node_has_are_named(api: Api, deployed: Deploy) -> None:
+    files, decode = changed(deployed().manifests, "30-decode-pool.yaml", "Deployment")
+    resources = decode["spec"]["template"]["spec"]["containers"][0]["resources"]
+    for amounts in resources.values():
+        amounts["nvidia.com/gpu"] = "16"
+    report = judged(api, files, deployed().created)
+    assert waits(report) == DECODE
+    assert "16 nvidia.com/gpu, and no node it may use gives more than 8" in report.waiting[0].why
+
+
+@pytest.mark.parametrize("instance_type", ["p6-b200.48xlarge", "p5en.48xlarge"])
+def test_the_order_of_apply_and_of_nodes_never_matters(
+    instance_type: str, api: Api, deployed: Deploy, empty: Callable[[Api], None]
+) -> None:
+    edits = {f"capacity__{role}__instance_type": instance_type for role in ("prefill", "decode")}
+    one = deployed("pilot", **edits)
+    for seed in range(20):
+        order = random.Random(seed)  # noqa: S311 - an order, not a secret
+        spaces, *rest = one.manifests.values()
+        objects = [each for group in rest for each in group]
+        nodes = one.nodes
+        order.shuffle(objects)
+        order.shuffle(nodes)
+        cut = order.randrange(len(objects))
+        for each in [*spaces, *objects[:cut]]:
+            assert api.apply(each).accepted
+        apply_nodes(api, nodes)
+        for each in objects[cut:]:
+            assert api.apply(each).accepted
+        state = settle(api)
+        assert state.pending == (), f"seed {seed}: {state}"
+        assert state.unmade == {}
+        roles: dict[str, set[str]] = {}
+        for pod in state.pods:
+            roles.setdefault(pod.node, set()).add(pod.workload)
+        assert all(len(found) == 1 for found in roles.values()), f"seed {seed}: {roles}"
+        empty(api)
