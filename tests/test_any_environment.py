@@ -61,9 +61,7 @@ def environments(draw: st.DrawFn) -> str:
         {
             "name": draw(st.from_regex(r"[a-z][a-z0-9-]{0,20}[a-z0-9]", fullmatch=True)),
             "aws": {"account": ACCOUNT, "region": region},
-            "network.cidr": draw(
-                st.sampled_from(["10.0.0.0/16", "192.168.0.0/19", "172.16.0.0/20"])
-            ),
+            "network.cidr": str(draw(vpc_ranges())),
             "network.availability_zone_ids": zones,
             "network.fabric_zone_id": draw(st.sampled_from(zones)),
             "cluster.administrators": draw(
