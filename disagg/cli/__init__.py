@@ -130,11 +130,18 @@ def _of_the_system(error: OSError) -> Problem:
     )
 
 
+def _stop(number: int, frame: object) -> NoReturn:
+    """Unwind, so that everything that was started is stopped."""
+    del number, frame
+    # Why: what jsii had half made when the signal came complains as it goes.
+    sys.unraisablehook = lambda _: None
+    raise KeyboardInterrupt
+
+
 def run() -> NoReturn:
     """Run the command line as a program."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # Why: what was started must be stopped then, too, as Ctrl-C does it.
-        signal.signal(number, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     code = main()
     sys.stderr.flush()
     if code == Exit.INTERRUPTED:

@@ -40,7 +40,7 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
 
     with Progress() as progress:
         written, created = rehearse(checked, dist, progress)
-        _on_a_control_plane(written, created, progress)
+        on_a_control_plane(written, created, progress)
     typer.echo("\nNext, against a real account:")
     for number, step in enumerate(next_steps(made, checked.environment, env, dist), 1):
         typer.echo(f"  {number}. " + "\n     ".join(step))
@@ -49,7 +49,7 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     )
 
 
-def _on_a_control_plane(written: "Written", created: "Created", progress: "Progress") -> None:
+def on_a_control_plane(written: "Written", created: "Created", progress: "Progress") -> None:
     """Let a control plane judge what the demo made, or say aloud that none did."""
     from disagg.local.cluster.binaries import binaries  # noqa: PLC0415
     from disagg.local.cluster.report import lines  # noqa: PLC0415

@@ -12,7 +12,8 @@ ROUTING_HEADERS = (
 )
 """Headers that aim a request at an address: only the endpoint picker may write them."""
 IDLE_SECONDS = 600
-"""A request may be silent this long [s]: an answer not streamed sends nothing until its end."""
+"""A request may be silent this long [s]: an answer not streamed sends nothing until its end. So
+may a connection between requests. The load balancer waits longer for both: Envoy closes first."""
 _LONGEST_SECONDS = 3_600
 _MAX_BODY_BYTES = 10 * 1024 * 1024
 _CONNECTIONS = 40_000
@@ -92,7 +93,7 @@ def _inference_listener() -> Json:
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "common_http_protocol_options": {
             "headers_with_underscores_action": "REJECT_REQUEST",
-            "idle_timeout": f"{_LONGEST_SECONDS}s",
+            "idle_timeout": f"{IDLE_SECONDS}s",
         },
         "request_headers_timeout": "5s",
         "request_timeout": "60s",

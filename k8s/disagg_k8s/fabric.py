@@ -6,7 +6,7 @@ from disagg.catalog.kv_transfer import NIXL_BACKEND_EFA
 from disagg.catalog.resources import EFA
 from disagg.config.environment import Environment
 from disagg.planner.layout import PodPlan
-from disagg_k8s import names
+from disagg_k8s import names, server
 from disagg_k8s.manifest import Json
 
 _KV_ROLES = {names.PREFILL: "kv_producer", names.DECODE: "kv_consumer"}
@@ -70,11 +70,13 @@ def fabric_variables(plan: PodPlan) -> dict[str, str]:
     }
 
 
-def fabric_gate(environment: Environment, plan: PodPlan, security: Json) -> list[Json]:
+def fabric_gate(environment: Environment, plan: PodPlan) -> list[Json]:
     """Return the init container that refuses to start a pod whose EFA devices are not all there.
 
     It asks for the same devices as the server: kubelet hands an init container's devices on to the
-    containers after it, so this costs nothing and sees exactly what the server will see.
+    containers after it, so this costs nothing and sees exactly what the server was given.
+    Why never privileged, whatever the server is: a privileged container sees all devices of the
+    host, and the count would never be the pod's.
     """
     wanted = plan.requests.efa_devices
     if not wanted:
@@ -92,7 +94,7 @@ def fabric_gate(environment: Environment, plan: PodPlan, security: Json) -> list
                 "requests": {"cpu": "100m", "memory": "256Mi", **devices},
                 "limits": {"memory": "256Mi", **devices},
             },
-            "securityContext": security,
+            "securityContext": server.security(lock_memory=True, privileged=False),
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }
     ]

@@ -26,7 +26,11 @@ SERVER_PORT = 8000
 DECODE_SERVER_PORT = 8200
 """vLLM on decode, behind the sidecar. Source: llm-d guides/pd-disaggregation."""
 NIXL_PORT = 5600
-"""Where NIXL agents introduce themselves. Source: vLLM's default VLLM_NIXL_SIDE_CHANNEL_PORT."""
+"""Where NIXL agents introduce themselves: one port a pod, whatever its tensor parallelism.
+
+vLLM listens on this plus the data-parallel rank, and pods here have one such rank. Source: vLLM's
+default VLLM_NIXL_SIDE_CHANNEL_PORT; its nixl/scheduler.py adds `data_parallel_index`.
+"""
 PROXY_PORT = 8081
 READY_PORT = 19001
 ADMIN_PORT = 19000

@@ -8,13 +8,9 @@ from disagg.config.environment import Environment
 from disagg_k8s import names
 from disagg_k8s.manifest import Concern, Json
 
-_NIXL_PORTS = 8
-"""Side channel ports of one pod: one for each rank of the largest tensor parallelism."""
 
-
-def _port(port: int, *, last: int | None = None) -> Json:
-    one: Json = {"protocol": "TCP", "port": port}
-    return one if last is None else {**one, "endPort": last}
+def _port(port: int) -> Json:
+    return {"protocol": "TCP", "port": port}
 
 
 def _pods(namespace: str, labels: names.Labels) -> Json:
@@ -30,7 +26,8 @@ class NetworkPolicies(Concern):
     Why: a client that reaches a decode pod's sidecar directly can aim it at any address
     (`x-prefiller-host-port`), and the NIXL side channel has no authentication. RDMA traffic passes
     below these policies: the security group of the nodes guards it. Probes come from the node and
-    are always let through. Needs network policy support of the Amazon VPC CNI switched on; without
+    are always let through; the load balancer's health check comes from the VPC and needs its port.
+    Needs network policy support of the Amazon VPC CNI switched on; without
     it, no effect.
     """
 
@@ -40,8 +37,8 @@ class NetworkPolicies(Concern):
         serving, router = environment.serving_namespace, environment.router_namespace
         from_router = _pods(router, names.selector(environment, names.ROUTER))
         from_pool = {"podSelector": {"matchLabels": names.pool_selector(environment)}}
-        nixl = _port(names.NIXL_PORT, last=names.NIXL_PORT + _NIXL_PORTS - 1)
-        server, proxy = _port(names.SERVER_PORT), _port(names.PROXY_PORT)
+        server, nixl = _port(names.SERVER_PORT), _port(names.NIXL_PORT)
+        proxy, ready = _port(names.PROXY_PORT), _port(names.READY_PORT)
         clients = {"ipBlock": {"cidr": environment.network.cidr}}
         for namespace in (serving, router):
             self._allow(namespace, "deny-by-default", {}, [])
@@ -64,7 +61,7 @@ class NetworkPolicies(Concern):
             router,
             names.ROUTER,
             names.selector(environment, names.ROUTER),
-            [{"from": [clients], "ports": [proxy, _port(names.READY_PORT)]}],
+            [{"from": [clients], "ports": [proxy, ready]}],
         )
 
     def _allow(

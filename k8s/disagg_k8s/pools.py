@@ -86,7 +86,7 @@ def _pod_spec(
         **server.placement(plan, [instance]),
         "affinity": _affinity(environment, role),
         "terminationGracePeriodSeconds": grace,
-        "initContainers": [*fabric.fabric_gate(environment, plan, privilege), *sidecar],
+        "initContainers": [*fabric.fabric_gate(environment, plan), *sidecar],
         "containers": [_server(environment, plan, port, drain_seconds, privilege)],
         "volumes": server.volumes(plan.shm_mib),
     }

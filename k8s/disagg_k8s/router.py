@@ -11,8 +11,13 @@ from disagg_k8s.manifest import Concern, Json, binary, cores
 from disagg_k8s.picker_config import picker_config
 
 _DRAIN_SECONDS = 30
-"""Time for streams to end when the pod is replaced [s]. The next pod starts only after it."""
+"""Time for streams to end when the pod is replaced [s]; then they are cut: see `Router`."""
 _PICKER_DRAIN_SECONDS = 5
+"""Time the picker takes to end its calls after that [s]."""
+_MARGIN_SECONDS = 25
+_GRACE_SECONDS = _DRAIN_SECONDS + _PICKER_DRAIN_SECONDS + _MARGIN_SECONDS
+_SPARE_IDLE_SECONDS = 60
+"""How much longer than Envoy the load balancer keeps a silent connection [s]."""
 _PICKER_CPU_MILLI, _PICKER_MEMORY_MIB = 2_000, 4_096
 _PROXY_CPU_MILLI, _PROXY_MEMORY_MIB = 2_000, 2_048
 """Assumed; at rest the picker took 70 MiB and Envoy 65 MiB (measured)."""
@@ -25,9 +30,15 @@ class Router(Concern):
     """One pod with the picker and Envoy, its configuration, and an internal network load balancer.
 
     One replica, replaced by Recreate: the picker counts requests in flight in its own memory, so
-    two at once would both send to the same idle pod. Replacing it costs clients about a minute. It
-    runs in its own namespace and reads the pods of the serving namespace by label; no custom
-    resource is needed.
+    two at once would both send to the same idle pod. It runs in its own namespace and reads the
+    pods of the serving namespace by label; no custom resource is needed.
+
+    What replacing it costs: for about a minute no new connection is taken, and every answer that
+    still runs 30 s (`_DRAIN_SECONDS`) after the pod was told to stop is cut, streams in the middle:
+    Envoy ends at once when its wait is over. Why not longer: under Recreate the next pod starts
+    only when this one has gone, so waiting for the longest answer (`server.LONGEST_ANSWER_SECONDS`)
+    would refuse all new requests for as long, to save the few that are long. Clients must retry;
+    change the router when it is quiet.
     """
 
     def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
@@ -95,7 +106,7 @@ def _pod_spec(environment: Environment) -> Json:
         "priorityClassName": names.priority_class(environment, names.ROUTER),
         "nodeSelector": {LABEL_NODE_ROLE: SYSTEM_NODES},
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "terminationGracePeriodSeconds": _DRAIN_SECONDS + _PICKER_DRAIN_SECONDS + 25,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "containers": [_picker(environment), _proxy(environment)],
         "volumes": [
             {"name": "config", "configMap": {"name": names.ROUTER}},
@@ -222,16 +233,15 @@ def _load_balancer() -> dict[str, str]:
     """Return what the AWS Load Balancer Controller reads.
 
     Why the idle timeout: a load balancer drops silent connections after 350 s, without a word to
-    either side, while an answer that is not streamed may be silent for longer.
+    either side, while an answer that is not streamed may be silent for longer. Envoy closes first.
     """
+    idle = envoy_config.IDLE_SECONDS + _SPARE_IDLE_SECONDS
     prefix = "service.beta.kubernetes.io/aws-load-balancer-"
     values = {
         "scheme": "internal",
         "nlb-target-type": "ip",
         "attributes": "load_balancing.cross_zone.enabled=true",
-        "listener-attributes.TCP-80": (
-            f"tcp.idle_timeout.seconds={envoy_config.IDLE_SECONDS + 60}"
-        ),
+        "listener-attributes.TCP-80": f"tcp.idle_timeout.seconds={idle}",
         "target-group-attributes": f"deregistration_delay.timeout_seconds={_DRAIN_SECONDS}",
         "healthcheck-protocol": "http",
         "healthcheck-port": str(names.READY_PORT),

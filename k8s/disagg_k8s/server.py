@@ -3,6 +3,7 @@
 from disagg.catalog.models import MODELS
 from disagg.catalog.resources import (
     EFA,
+    GPU_TAINT,
     HUGE_PAGES_2MI,
     LABEL_INSTANCE_TYPE,
     LABEL_NODE_ROLE,
@@ -146,9 +147,8 @@ MOUNTS: list[Json] = [
 
 def placement(plan: PodPlan, instance_types: list[str]) -> Json:
     """Return what binds a pod to the nodes of its groups."""
-    tolerations = [
-        {"key": NVIDIA_GPU, "operator": "Equal", "value": "present", "effect": "NoSchedule"}
-    ]
+    key, value = GPU_TAINT
+    tolerations = [{"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"}]
     chosen = {LABEL_NODE_ROLE: list(plan.groups), LABEL_INSTANCE_TYPE: instance_types}
     if all(len(values) == 1 for values in chosen.values()):
         return {

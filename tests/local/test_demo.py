@@ -163,8 +163,13 @@ MOMENTS = (
 )
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("moment", "sent"),
+    [*((moment, signal.SIGINT) for moment in MOMENTS), ("cdk bootstrap", signal.SIGTERM)],
+)
+def test_a_signal_leaves_no_process_and_no_file_and_exits_130(
+    moment: str, sent: signal.Signals, root: Path, tmp_path: Path
+) -> None:
     run = subprocess.Popen(
         [sys.executable, "-m", "disagg", "demo", "environments/pilot.yaml", "--dist", tmp_path],
         cwd=root,
@@ -179,7 +184,7 @@ def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, root: Path, tmp_pat
         if line.startswith(f" ..   {moment}"):
             break
     time.sleep(0.3)
-    os.killpg(run.pid, signal.SIGINT)
+    os.killpg(run.pid, sent)
     rest = run.stdout.read()
     assert run.wait(timeout=30) == 130, rest
     assert "Traceback" not in rest

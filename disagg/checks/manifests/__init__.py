@@ -7,6 +7,7 @@ from disagg.checks.manifests import (
     connection_rules,
     fabric_rules,
     flag_rules,
+    metric_rules,
     object_rules,
     placement_rules,
     pod_rules,
@@ -33,6 +34,7 @@ MANIFEST_RULES = rules_of(
     router_rules,
     proxy_rules,
     connection_rules,
+    metric_rules,
 )
 
 

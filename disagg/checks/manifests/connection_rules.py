@@ -1,12 +1,16 @@
 """Rules about network policies: what must get through does, and nothing else reaches a server."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_network
 
 from disagg.catalog.resources import ROLE_DECODE, ROLE_PREFILL
 from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, title
 from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Environment
 
 _NAMESPACE = "kubernetes.io/metadata.name"
+_EVERYBODY: Json = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+"""Who may connect by an entry that names nobody."""
 
 
 @rule("DISAGG-CON-001")
@@ -43,16 +47,36 @@ def _matches(peer: Json, policy: Json, source: Workload) -> bool:
 
 def _opens(entry: Json, port: int) -> bool:
     ports = entry.get("ports")
-    return not ports or any(p["port"] <= port <= p.get("endPort", p["port"]) for p in ports)
+    return not ports or any(
+        p["port"] <= port <= p.get("endPort", p["port"])
+        for p in ports
+        if p.get("protocol", "TCP") == "TCP"
+    )
+
+
+def _peers(manifests: Manifests, target: Workload, port: int) -> Iterator[tuple[Json, Json]]:
+    """Yield everybody who may connect to a port of a pod, each with the policy that says so."""
+    for policy in manifests.kind("NetworkPolicy"):
+        chosen = policy["spec"].get("podSelector", {}).get("matchLabels", {})
+        if policy["metadata"]["namespace"] == target.namespace and selects(chosen, target.labels):
+            for entry in policy["spec"].get("ingress", []):
+                if _opens(entry, port):
+                    yield from ((peer, policy) for peer in entry.get("from") or [_EVERYBODY])
 
 
 def _allowed(manifests: Manifests, source: Workload, target: Workload, port: int) -> bool:
-    return any(
-        _opens(entry, port) and any(_matches(peer, policy, source) for peer in entry["from"])
-        for policy in manifests.kind("NetworkPolicy")
-        if policy["metadata"]["namespace"] == target.namespace
-        and selects(policy["spec"].get("podSelector", {}).get("matchLabels", {}), target.labels)
-        for entry in policy["spec"].get("ingress", [])
+    return any(_matches(peer, policy, source) for peer, policy in _peers(manifests, target, port))
+
+
+def _covers(peer: Json, addresses: IPv4Network) -> bool:
+    if "ipBlock" not in peer:
+        return False
+    given = ip_network(peer["ipBlock"]["cidr"])
+    left_out = [ip_network(text) for text in peer["ipBlock"].get("except", [])]
+    return (
+        isinstance(given, IPv4Network)
+        and addresses.subnet_of(given)
+        and not any(addresses.overlaps(part) for part in left_out)
     )
 
 
@@ -103,3 +127,30 @@ def only_the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
                     need="the router only, and on the serving port only",
                     fix="narrow the NetworkPolicy",
                 )
+
+
+@rule("DISAGG-CON-004")
+def the_load_balancer_gets_through(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
+    """The load balancer reaches the pods behind it, for clients and for its health check.
+
+    It connects from its own addresses in the VPC, not from the pods' node, so a policy holds for it
+    as for anybody. With the checked port closed, its target never gets healthy while every pod is
+    ready.
+    """
+    vpc = IPv4Network(environment.network.cidr)
+    for service, given, behind in manifests.load_balancers():
+        asked = {port.get("targetPort", port["port"]) for port in service["spec"]["ports"]}
+        check = given.get("healthcheck-port", "traffic-port")
+        for pod in behind:
+            found = {c.resolve(port) for c in pod.containers for port in asked} - {None}
+            wanted = found | ({int(check)} if check.isdecimal() else set())
+            for number in sorted(port for port in wanted if port is not None):
+                if not any(_covers(peer, vpc) for peer, _ in _peers(manifests, pod, number)):
+                    yield Finding(
+                        at=(title(pod.data),),
+                        got=f"the load balancer may not reach port {number}",
+                        need=f"the ports it sends to and checks open to {vpc}",
+                        fix="allow them in a NetworkPolicy",
+                    )

@@ -81,7 +81,8 @@ def a_gate_counts_the_devices(manifests: Manifests) -> Iterator[Finding]:
     """A pod with EFA devices has an init container that gets the same devices and runs `fi_info`.
 
     Without devices libfabric's plugin blocks for ever or falls to TCP, and the pod looks healthy
-    (ai-dynamo/nixl#2205). The gate stops the pod with a message instead.
+    (ai-dynamo/nixl#2205). The gate stops the pod with a message instead. It is never privileged,
+    even where the server is: it would then count all devices of the host, and stop every pod.
     """
     for workload, server in _both(manifests):
         asked = server.requests.get(EFA, Decimal(0))
@@ -91,13 +92,20 @@ def a_gate_counts_the_devices(manifests: Manifests) -> Iterator[Finding]:
             if not c.stays
             and c.requests.get(EFA) == asked
             and c.image == server.image
-            and any("fi_info -p efa" in part and "timeout " in part for part in c.data["command"])
+            and any(
+                "fi_info -p efa" in part and "timeout " in part
+                for part in c.data.get("command", [])
+            )
         ]
-        if asked and not gates:
+        privileged = [
+            c.name for c in gates if c.data.get("securityContext", {}).get("privileged", False)
+        ]
+        if asked and (privileged or not gates):
             yield Finding(
                 at=(*workload.at, "initContainers"),
-                got="no gate",
-                need=f"an init container with {asked} EFA devices running fi_info under a timeout",
+                got=f"{', '.join(privileged)} is privileged" if privileged else "no gate",
+                need=f"an init container, not privileged, with {asked} EFA devices running fi_info"
+                " under a timeout",
                 fix="render the pool with its fabric gate",
             )
 

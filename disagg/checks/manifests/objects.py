@@ -16,6 +16,7 @@ Json = dict[str, Any]
 At = tuple[str | int, ...]
 
 ENVOY = "envoy"
+_BALANCER_PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 _PROGRAMS = {
     "endpoint-picker": ENDPOINT_PICKER,
     "inference-scheduler": ENDPOINT_PICKER,
@@ -52,6 +53,13 @@ def quantity(text: object) -> Decimal:
 def selects(match_labels: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Return whether a selector matches; an empty one matches everything."""
     return all(labels.get(key) == value for key, value in match_labels.items())
+
+
+def _parsed(text: str) -> object:
+    try:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None  # Guard: a ConfigMap may hold any text, a query or a script for example.
 
 
 def walk(value: object, at: At = ()) -> Iterator[tuple[At, object]]:
@@ -210,6 +218,16 @@ class Workload:
         """`prefill` or `decode` for a model server the router uses, else None."""
         return self.labels.get(LABEL_ROLE)
 
+    def memory_volumes(self, container: Container) -> list[Decimal | None]:
+        """Return the sizes of the memory volumes a container mounts; None for one without a limit."""
+        sizes = {
+            v["name"]: v["emptyDir"].get("sizeLimit")
+            for v in self.pod.get("volumes", [])
+            if v.get("emptyDir", {}).get("medium") == "Memory"
+        }
+        mounted = [m["name"] for m in container.data.get("volumeMounts", [])]
+        return [quantity(sizes[name]) if sizes[name] else None for name in mounted if name in sizes]
+
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         """All its containers, init containers first."""
@@ -285,11 +303,28 @@ class Manifests:
         """Every endpoint picker."""
         return tuple((w, one) for w in self.workloads for one in w.running(ENDPOINT_PICKER))
 
+    def load_balancers(self) -> Iterator[tuple[Json, dict[str, str], list[Workload]]]:
+        """Yield every Service with a load balancer: it, its short annotations, who is behind it."""
+        for one in self.kind("Service"):
+            if one["spec"].get("type") == "LoadBalancer":
+                given = one["metadata"].get("annotations", {})
+                short = {
+                    key.removeprefix(_BALANCER_PREFIX): value
+                    for key, value in given.items()
+                    if key.startswith(_BALANCER_PREFIX)
+                }
+                chosen = one["spec"].get("selector", {})
+                place = one["metadata"]["namespace"]
+                behind = [
+                    w for w in self.workloads if w.namespace == place and selects(chosen, w.labels)
+                ]
+                yield one, short, behind
+
     @cached_property
     def _files(self) -> tuple[tuple[At, Json], ...]:
         """Every YAML mapping in a ConfigMap, parsed once."""
         parsed = [
-            ((title(one), "data", name), yaml.load(text, Loader=yaml.CSafeLoader))
+            ((title(one), "data", name), _parsed(text))
             for one in self.kind("ConfigMap")
             for name, text in one.get("data", {}).items()
         ]

@@ -7,12 +7,13 @@ from itertools import combinations
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.resources import (
     EFA,
+    GPU_TAINT,
     HUGE_PAGES_2MI,
     LABEL_INSTANCE_TYPE,
     LABEL_NODE_ROLE,
     NVIDIA_GPU,
 )
-from disagg.checks.manifests.objects import Manifests, Workload
+from disagg.checks.manifests.objects import Json, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups, node_resources
@@ -33,6 +34,21 @@ def _groups_of(workload: Workload) -> frozenset[str]:
     return frozenset(found)
 
 
+def _tolerates_gpus(toleration: Json) -> bool:
+    """Return whether a toleration matches the taint of GPU nodes, as the scheduler would say."""
+    key, value = GPU_TAINT
+    exists = toleration.get("operator") == "Exists"
+    keys = {key, None, ""} if exists else {key}
+    return (
+        toleration.get("key") in keys
+        and toleration.get("effect") in {None, "", "NoSchedule"}
+        and (
+            exists
+            or (toleration.get("operator", "Equal") == "Equal" and toleration.get("value") == value)
+        )
+    )
+
+
 @rule("DISAGG-POD-013")
 def gpu_pods_are_bound_to_nodes_that_exist(
     manifests: Manifests, environment: Environment
@@ -49,10 +65,7 @@ def gpu_pods_are_bound_to_nodes_that_exist(
             continue
         bound = _groups_of(workload)
         chosen = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
-        tolerated = any(
-            t.get("key") == NVIDIA_GPU and t.get("effect") in {None, "NoSchedule"}
-            for t in workload.pod.get("tolerations", [])
-        )
+        tolerated = any(_tolerates_gpus(t) for t in workload.pod.get("tolerations", []))
         if (
             not bound
             or not bound <= set(named)
@@ -62,7 +75,8 @@ def gpu_pods_are_bound_to_nodes_that_exist(
             yield Finding(
                 at=(*workload.at, "nodeSelector"),
                 got=f"groups {sorted(bound)}, type {chosen}, tolerates the taint: {tolerated}",
-                need=f"groups of {sorted(named)}, a type of {sorted(types)}, the toleration",
+                need=f"groups of {sorted(named)}, a type of {sorted(types)}, a toleration of"
+                f" {'='.join(GPU_TAINT)}:NoSchedule",
                 fix="bind the pod to the group of its role",
             )
 

@@ -116,19 +116,13 @@ def memory_covers_memory_volumes(manifests: Manifests) -> Iterator[Finding]:
     beside a 20Gi volume, so a full volume kills the server.
     """
     for workload, container in _containers(manifests):
-        sizes = {
-            v["name"]: v["emptyDir"].get("sizeLimit")
-            for v in workload.pod.get("volumes", [])
-            if v.get("emptyDir", {}).get("medium") == "Memory"
-        }
-        mounted = [
-            sizes[m["name"]] for m in container.data.get("volumeMounts", []) if m["name"] in sizes
-        ]
-        total = sum((quantity(size) for size in mounted if size), Decimal(0))
+        mounted = workload.memory_volumes(container)
+        total = sum((size for size in mounted if size), Decimal(0))
         if mounted and (None in mounted or total >= container.limits.get("memory", Decimal(0))):
             yield Finding(
                 at=(*container.at, "resources", "limits", "memory"),
-                got=f"{container.limits.get('memory')} B beside memory volumes of {mounted}",
+                got=f"{container.limits.get('memory')} B beside memory volumes of"
+                f" {[str(size) for size in mounted]} B",
                 need="more memory than its memory volumes, each with a sizeLimit",
                 fix="raise memory_gib or lower shm_gib of the pool",
             )
@@ -216,10 +210,11 @@ def pods_stay_out_of_the_host(manifests: Manifests) -> Iterator[Finding]:
 
 @rule("DISAGG-POD-010")
 def containers_are_confined(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
-    """Every container drops all capabilities but IPC_LOCK, unless the file says otherwise.
+    """Every container drops all capabilities but IPC_LOCK; engines may be privileged by the file.
 
     IPC_LOCK lets RDMA pin memory; it is for root only, because Kubernetes gives other users no
-    added capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is refused.
+    added capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is refused, for
+    prefill's and decode's vLLM only.
     """
     allowed = environment.serving.pod_privilege == "privileged"
     for workload, container in _containers(manifests):
@@ -234,7 +229,8 @@ def containers_are_confined(manifests: Manifests, environment: Environment) -> I
             and context.get("allowPrivilegeEscalation") is False
             and context.get("seccompProfile", {}).get("type") == "RuntimeDefault"
         )
-        if not bare and not (allowed and workload.role and context == {"privileged": True}):
+        engine = workload.role and container.program == VLLM
+        if not bare and not (allowed and engine and context == {"privileged": True}):
             yield Finding(
                 at=(*container.at, "securityContext"),
                 got=str(context),

@@ -1,15 +1,14 @@
 """Rules about the proxy in front of the picker and the load balancer in front of both."""
 
 from collections.abc import Iterator
+from math import inf
 
 from disagg.checks.manifests.objects import (
     ENVOY,
     At,
     Json,
     Manifests,
-    Workload,
     quantity,
-    selects,
     title,
     walk,
 )
@@ -26,7 +25,6 @@ _ROUTING_HEADERS = frozenset(
 )
 _DESTINATION = "x-gateway-destination-endpoint"
 _LONGEST_CONNECT_SECONDS = 10
-_PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 
 
 def _managers(config: Json) -> Iterator[tuple[At, Json]]:
@@ -222,27 +220,13 @@ def the_proxy_finds_the_picker(manifests: Manifests) -> Iterator[Finding]:
                 )
 
 
-def _balancers(manifests: Manifests) -> Iterator[tuple[Json, dict[str, str], list[Workload]]]:
-    for one in manifests.kind("Service"):
-        if one["spec"].get("type") == "LoadBalancer":
-            given = one["metadata"].get("annotations", {})
-            short = {k.removeprefix(_PREFIX): v for k, v in given.items() if k.startswith(_PREFIX)}
-            behind = [
-                w
-                for w in manifests.workloads
-                if w.namespace == one["metadata"]["namespace"]
-                and selects(one["spec"].get("selector", {}), w.labels)
-            ]
-            yield one, short, behind
-
-
 @rule("DISAGG-PRX-008")
 def the_load_balancer_is_internal(manifests: Manifests) -> Iterator[Finding]:
     """There is one load balancer; it is internal, sends to pods and serves named addresses.
 
     The API behind it has no authentication of its own.
     """
-    found = list(_balancers(manifests))
+    found = list(manifests.load_balancers())
     if len(found) != 1:
         yield Finding(
             at=("Service",), got=f"{len(found)} load balancers", need="one", fix="render the router"
@@ -270,7 +254,7 @@ def the_load_balancer_checks_the_proxy(manifests: Manifests) -> Iterator[Finding
 
     A check of the serving port counts an open socket as healthy, with the picker dead behind it.
     """
-    for one, given, behind in _balancers(manifests):
+    for one, given, behind in manifests.load_balancers():
         asked = (given.get("healthcheck-port"), given.get("healthcheck-path"))
         ready = [
             (str(c.resolve(probe["port"])), probe["path"])
@@ -288,28 +272,36 @@ def the_load_balancer_checks_the_proxy(manifests: Manifests) -> Iterator[Finding
             )
 
 
+def _silences(manager: Json) -> Iterator[float]:
+    """Yield how long a request, and a connection between requests, may be silent [s]; 0 is ever."""
+    options = manager.get("common_http_protocol_options", {})
+    for text in (
+        manager.get("stream_idle_timeout", "300s"),
+        options.get("idle_timeout", "3600s"),
+    ):
+        yield _seconds(text) or inf
+
+
 @rule("DISAGG-PRX-010")
 def the_load_balancer_waits_longer_than_the_proxy(manifests: Manifests) -> Iterator[Finding]:
-    """The load balancer keeps silent connections longer than the proxy does.
+    """The load balancer keeps silent connections longer than the proxy does, in a request or not.
 
     It drops them after 350 s by default, without a word to either side; an answer that is not
-    streamed is silent until its end.
+    streamed is silent until its end. The proxy keeps a connection between requests for an hour by
+    default: a client's next request on one the load balancer forgot is reset.
     """
-    idle = [
-        _seconds(manager.get("stream_idle_timeout", "300s"))
-        for _, _, manager, _ in _asking(manifests)
-    ]
-    for one, given, _ in _balancers(manifests):
+    idle = max((s for _, _, m, _ in _asking(manifests) for s in _silences(m)), default=0)
+    for one, given, _ in manifests.load_balancers():
         for port in one["spec"]["ports"]:
             text = given.get(f"listener-attributes.TCP-{port['port']}", "")
             attributes = dict(part.partition("=")[::2] for part in text.split(","))
             waits = quantity(attributes.get("tcp.idle_timeout.seconds", 350))
-            if idle and waits <= max(idle):
+            if idle and waits <= idle:
                 yield Finding(
                     at=(title(one), "metadata", "annotations"),
-                    got=f"{waits} s beside {max(idle)} s",
-                    need="longer than the proxy's stream_idle_timeout",
-                    fix="set tcp.idle_timeout.seconds of the listener",
+                    got=f"{waits} s beside {idle} s",
+                    need="longer than the proxy's stream_idle_timeout and idle_timeout",
+                    fix="set tcp.idle_timeout.seconds of the listener, or lower the proxy's",
                 )
 
 

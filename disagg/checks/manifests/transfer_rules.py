@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
 from disagg.catalog.kv_transfer import (
     KV_CONNECTORS,
@@ -12,7 +13,7 @@ from disagg.catalog.kv_transfer import (
     OTHER_KV_CONNECTORS,
 )
 from disagg.catalog.resources import EFA, ROLE_DECODE, ROLE_PREFILL
-from disagg.checks.manifests.objects import Container, Json, Manifests, Workload
+from disagg.checks.manifests.objects import Container, Json, Manifests, Workload, walk
 from disagg.checks.rule import Finding, rule
 
 _KV_ROLES = {ROLE_PREFILL: "kv_producer", ROLE_DECODE: "kv_consumer"}
@@ -167,4 +168,58 @@ def kv_events_name_the_servers_port(manifests: Manifests) -> Iterator[Finding]:
                 got=f"topic {topic!r}",
                 need=f"kv@<pod address>:<{' or '.join(sorted(targets))}>@<model>",
                 fix="name the router's target port in the topic",
+            )
+
+
+_GIB = Decimal(1024**3)
+
+
+def _amount(text: object) -> Decimal | None:
+    try:
+        given = Decimal(str(text))
+    except InvalidOperation:
+        return None
+    return given if given.is_finite() else None
+
+
+def _offloaded(server: Container) -> Iterator[tuple[str, Decimal | None]]:
+    """Yield what keeps KV cache in a server's memory: its name and [B]; None for no number.
+
+    A connector may stand inside another (MultiConnector), at any depth.
+    """
+    flag = "--kv-offloading-size"
+    if flag in server.flags:
+        size = _amount(server.flags[flag])
+        yield flag, None if size is None else size * _GIB
+    ranks = server.number("--tensor-parallel-size", 1) or 1
+    shares = {"cpu_bytes_to_use": 1, "cpu_bytes_to_use_per_rank": ranks}
+    for at, value in walk(server.kv_transfer or {}):
+        name = str(at[-1])
+        if name in shares and value != name:
+            size = _amount(value)
+            yield name, None if size is None else size * shares[name]
+
+
+@rule("DISAGG-KVT-008")
+def offloaded_cache_fits_the_memory(manifests: Manifests) -> Iterator[Finding]:
+    """KV cache kept in a server's memory and its memory volumes are below its memory limit.
+
+    vLLM takes the memory at start, pinned, and it counts against the container as /dev/shm does:
+    above the limit the kernel kills the server. Source: llm-d guides/tiered-prefix-cache;
+    --kv-offloading-size is in GiB for all ranks together, `cpu_bytes_to_use` in bytes.
+    """
+    for workload, server in manifests.servers:
+        given = list(_offloaded(server))
+        shared = sum((size for size in workload.memory_volumes(server) if size), Decimal(0))
+        kept = sum((size for _, size in given if size is not None), Decimal(0))
+        limit = server.limits.get("memory", Decimal(0))
+        bad = [name for name, size in given if size is None]
+        if given and (bad or kept + shared >= limit):
+            yield Finding(
+                at=(*server.at, "args"),
+                got=f"{', '.join(bad)} without a number"
+                if bad
+                else f"{kept / _GIB:.1f} GiB of KV cache, {shared / _GIB:.1f} GiB of memory volumes",
+                need=f"less than the memory limit of {limit / _GIB:.1f} GiB",
+                fix="raise memory_gib of the pool, or offload less",
             )

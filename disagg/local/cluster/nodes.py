@@ -71,7 +71,13 @@ def group_of(node: Mapping[str, Any]) -> str:
 
 
 def _size(group: NodeGroup) -> int:
-    return group.maximum if _type_name(group) in INSTANCE_TYPES else group.desired
+    name = _type_name(group)
+    # Why here: a group that has no nodes yet must be found out as well.
+    if name not in INSTANCE_TYPES and name not in SYSTEM_INSTANCE_TYPES:
+        raise UnknownNodeError(
+            f"node group {group.name}: its instance type {name!r} is in no catalogue"
+        )
+    return group.maximum if name in INSTANCE_TYPES else group.desired
 
 
 def _type_name(group: NodeGroup) -> str:
@@ -125,10 +131,6 @@ def _amounts(group: NodeGroup, type_name: str) -> dict[str, str]:
     if type_name in SYSTEM_INSTANCE_TYPES:
         system = SYSTEM_INSTANCE_TYPES[type_name]
         return _basic(system) | {"ephemeral-storage": f"{_disk_gib(group)}Gi"}
-    if type_name not in INSTANCE_TYPES:
-        raise UnknownNodeError(
-            f"node group {group.name}: its instance type {type_name!r} is in no catalogue"
-        )
     instance = INSTANCE_TYPES[type_name]
     efa = _efa_interfaces(group.launch_template)
     # Why the daemons' share is taken off: they are not part of what is rendered, but run there.

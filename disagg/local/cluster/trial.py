@@ -196,7 +196,8 @@ def settle(api: Api, *, seconds: float = _PATIENCE_SECONDS) -> State:
         now = time.monotonic()
         if complete and not unmade and all(one.node and one.ready for one in pods):
             return State(pods=pods, unmade=unmade, settled=True)
-        seen = (complete, unmade, tuple((one.name, one.node, one.ready) for one in pods))
+        # Why only who: the words name another pod at each try.
+        seen = (complete, set(unmade), tuple((one.name, one.node, one.ready) for one in pods))
         if seen != last:
             last, since = seen, now
         judged = all(one.ready or one.message for one in pods)

@@ -1,0 +1,162 @@
+"""Nodes are made from what was read back and from the catalogue, never from the file."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.local.aws.readback import LaunchTemplate, NetworkInterface, NodeGroup, Taint
+from disagg.local.aws.readback_network import Subnet
+from disagg.local.cluster.nodes import UnknownNodeError, group_of, make_nodes
+from disagg.local.compare import Created
+
+B200 = INSTANCE_TYPES["p6-b200.48xlarge"]
+
+
+def interface(card: int, device: int, kind: str) -> NetworkInterface:
+    return NetworkInterface(
+        card=card,
+        device=device,
+        type=kind,
+        security_group_ids=(),
+        subnet_id="",
+        public_address=None,
+        delete_on_termination=True,
+    )
+
+
+TEMPLATE = LaunchTemplate(
+    id="lt-1",
+    name="t",
+    version=1,
+    instance_type=B200.name,
+    image_id="",
+    interfaces=(
+        interface(0, 0, "interface"),
+        interface(0, 1, "efa-only"),
+        interface(1, 0, "efa-only"),
+        interface(2, 0, "efa"),
+    ),
+    volumes=(),
+    placement_group="",
+    market_type="",
+    capacity_reservation_id="",
+    http_tokens="required",
+    http_hop_limit=1,
+    user_data="strategy: RAID0",
+    tags={},
+)
+GROUP = NodeGroup(
+    name="Decode-Nodes-1AB",
+    arn="",
+    version="1.34",
+    role_arn="",
+    subnet_ids=("subnet-1", "subnet-2"),
+    ami_type="",
+    capacity_type="",
+    instance_types=(),
+    minimum=0,
+    desired=0,
+    maximum=3,
+    labels={"disagg/role": "decode", "more": "yes"},
+    taints=(Taint(key="nvidia.com/gpu", value="present", effect="NO_SCHEDULE"),),
+    max_unavailable=None,
+    max_unavailable_percentage=None,
+    repair=True,
+    launch_template=TEMPLATE,
+    tags={},
+)
+SUBNETS = tuple(
+    Subnet(
+        id=f"subnet-{number}",
+        name="",
+        zone_id=f"usw2-az{number}",
+        zone_name=f"us-west-2{letter}",
+        cidr="",
+        public=False,
+        maps_public_addresses=False,
+        tags={},
+    )
+    for number, letter in ((1, "b"), (2, "a"))
+)
+
+
+def created(*groups: NodeGroup) -> Created:
+    # Why a cast: only groups and subnets are read; the rest needs no stand-in.
+    rest = dict.fromkeys(("cluster", "addons", "pod_identities", "access_entries"))
+    more: dict[str, Any] = {**rest, "endpoints": (), "flow_logs": (), "security_groups": {}}
+    return Created(node_groups=groups, subnets=SUBNETS, **cast("Any", more))
+
+
+def nodes(**changes: Any) -> list[dict[str, Any]]:
+    return make_nodes(created(replace(GROUP, **changes)))
+
+
+def test_a_gpu_group_gives_as_many_nodes_as_it_may_have() -> None:
+    assert [one["metadata"]["name"] for one in nodes()] == ["decode-1", "decode-2", "decode-3"]
+    assert nodes(maximum=0) == []
+
+
+def test_a_group_without_gpus_gives_the_nodes_it_is_created_with() -> None:
+    system = replace(
+        GROUP, launch_template=None, instance_types=("m7i.2xlarge",), desired=2, labels={}
+    )
+    found = make_nodes(created(system))
+    assert [one["metadata"]["name"] for one in found] == ["node-1", "node-2"]
+    assert found[0]["status"]["allocatable"]["cpu"] == "7910m"
+    assert "nvidia.com/gpu" not in found[0]["status"]["allocatable"]
+
+
+def test_two_groups_of_one_role_have_nodes_with_different_names() -> None:
+    found = make_nodes(created(GROUP, replace(GROUP, name="other")))
+    names = [one["metadata"]["name"] for one in found]
+    assert len(set(names)) == 6
+    assert {group_of(one) for one in found} == {GROUP.name, "other"}
+
+
+def test_labels_taints_and_zones_are_those_that_were_read_back() -> None:
+    first, second, _ = nodes()
+    labels = first["metadata"]["labels"]
+    assert labels["disagg/role"] == "decode"
+    assert labels["more"] == "yes"
+    assert labels["node.kubernetes.io/instance-type"] == B200.name
+    assert labels["topology.kubernetes.io/zone"] == "us-west-2b"
+    assert labels["topology.kubernetes.io/region"] == "us-west-2"
+    assert labels["topology.k8s.aws/zone-id"] == "usw2-az1"
+    assert second["metadata"]["labels"]["topology.kubernetes.io/zone"] == "us-west-2a"
+    taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    assert first["spec"]["taints"] == [taint]
+    assert nodes(taints=())[0]["spec"]["taints"] == []
+
+
+def test_efa_devices_are_counted_in_the_launch_template() -> None:
+    allocatable = nodes()[0]["status"]["allocatable"]
+    assert allocatable["vpc.amazonaws.com/efa"] == "3"
+    assert allocatable["nvidia.com/gpu"] == "8"
+    assert allocatable["pods"] == "198"
+    assert allocatable["hugepages-2Mi"] == "10256Mi"
+    # From the sources of the catalogue: what kubelet leaves, less daemons and huge pages.
+    assert allocatable["memory"] == f"{1_937_332 - 4_096 - 10_256}Mi"
+    assert allocatable["cpu"] == f"{191_450 - 2_000}m"
+
+
+def test_without_efa_there_are_no_huge_pages() -> None:
+    bare = nodes(launch_template=replace(TEMPLATE, interfaces=()))[0]["status"]["allocatable"]
+    assert "vpc.amazonaws.com/efa" not in bare
+    assert "hugepages-2Mi" not in bare
+    assert bare["memory"] == f"{1_937_332 - 4_096}Mi"
+
+
+def test_an_unknown_type_and_a_lost_subnet_are_said() -> None:
+    with pytest.raises(UnknownNodeError, match=r"Decode-Nodes-1AB.*'p9\.big'"):
+        nodes(launch_template=replace(TEMPLATE, instance_type="p9.big"))
+    with pytest.raises(UnknownNodeError, match="subnet-9 does not exist"):
+        nodes(subnet_ids=("subnet-9",))
+    with pytest.raises(UnknownNodeError, match="none does not exist"):
+        nodes(subnet_ids=())
+
+
+def test_a_long_group_name_still_makes_a_label() -> None:
+    label = nodes(name="x" * 62 + "-yz")[0]["metadata"]["labels"]["eks.amazonaws.com/nodegroup"]
+    assert label == "x" * 62
