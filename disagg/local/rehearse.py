@@ -78,8 +78,10 @@ def examine(
         tell(Step("The scheduler places the pods"))
         state = settle(api)
         tell(Done(f"{len(state.pods) - len(state.pending)} of {len(state.pods)} have a place"))
+    quotas = api.items("/api/v1/resourcequotas")
+    whole = state.settled and not (state.pending or state.unmade)
     with _timed(seconds, "losses"):
-        losses = () if state.pending else _losses(api, nodes, tell)
+        losses = _losses(api, nodes, tell) if whole else ()
     return make_report(
         kubernetes=KUBERNETES,
         nodes=nodes,
@@ -87,7 +89,7 @@ def examine(
         applied=applied,
         state=state,
         losses=losses,
-        quotas=api.items("/api/v1/resourcequotas"),
+        quotas=quotas,
         seconds=seconds,
     )
 

@@ -1,5 +1,6 @@
 """Every rule about objects and pods, broken in one place."""
 
+import pytest
 from manifest_edits import (
     Mutation,
     Violation,
@@ -20,8 +21,16 @@ from manifest_edits import (
     sidecar,
     switch_on,
 )
+from shipped import checked
 
-from disagg.checks.manifests import flag_rules, object_rules, placement_rules, pod_rules
+import disagg_k8s
+from disagg.checks.manifests import (
+    check_manifests,
+    flag_rules,
+    object_rules,
+    placement_rules,
+    pod_rules,
+)
 from disagg.checks.rule import rules_of
 
 VIOLATIONS: list[Violation] = [
@@ -152,6 +161,11 @@ VIOLATIONS: list[Violation] = [
         put("nodeSelector", {"disagg/role": "shared"}, decode_pod),
     ),
     ("DISAGG-POD-013", "no toleration", put("tolerations", [], decode_pod)),
+    ("DISAGG-POD-013", "of another taint", put("tolerations.0.key", "amd.com/gpu", decode_pod)),
+    ("DISAGG-POD-013", "of another value", put("tolerations.0.value", "true", decode_pod)),
+    ("DISAGG-POD-013", "of no value", put("tolerations.0.value", None, decode_pod)),
+    ("DISAGG-POD-013", "another operator", put("tolerations.0.operator", "Gt", prefill_pod)),
+    ("DISAGG-POD-013", "another effect", put("tolerations.0.effect", "NoExecute", prefill_pod)),
     (
         "DISAGG-POD-013",
         "another type",
@@ -180,6 +194,27 @@ VIOLATIONS: list[Violation] = [
 @each(VIOLATIONS)
 def test_a_violation_is_found(code: str, mutate: Mutation) -> None:
     assert code in found_after(mutate)
+
+
+@pytest.mark.parametrize(
+    "toleration",
+    [
+        {"key": "nvidia.com/gpu", "operator": "Exists"},
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "nvidia.com/gpu", "value": "present"},
+        {"operator": "Exists"},
+    ],
+)
+def test_every_way_to_tolerate_the_taint_is_fine(toleration: dict[str, str]) -> None:
+    assert found_after(put("tolerations", [toleration], decode_pod)) == set()
+
+
+def test_an_environment_may_make_engines_privileged_and_nothing_beside_them() -> None:
+    environment = checked("pilot", serving__pod_privilege="privileged").environment
+    for get, found in ((sidecar, {"DISAGG-POD-010"}), (decode, set())):
+        files = disagg_k8s.render(environment)
+        get(files)["securityContext"] = {"privileged": True}
+        assert {p.code for p in check_manifests(files, environment)} == found
 
 
 def test_every_rule_has_a_violation() -> None:

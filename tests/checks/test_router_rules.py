@@ -1,5 +1,6 @@
 """Every rule about the picker, its proxy and the load balancer, broken in one place."""
 
+import pytest
 from manifest_edits import (
     Mutation,
     Violation,
@@ -173,6 +174,31 @@ VIOLATIONS: list[Violation] = [
     ("DISAGG-PRX-008", "no load balancer", put("spec.type", "ClusterIP", service("router"))),
     ("DISAGG-PRX-009", "the serving port", annotate("healthcheck-port", "8081")),
     ("DISAGG-PRX-010", "the default", annotate("listener-attributes.TCP-80", None)),
+    (
+        "DISAGG-PRX-010",
+        "as long as the proxy",
+        annotate("listener-attributes.TCP-80", "tcp.idle_timeout.seconds=600"),
+    ),
+    (
+        "DISAGG-PRX-010",
+        "requests silent for longer",
+        manager(lambda m: m.update(stream_idle_timeout="660s")),
+    ),
+    (
+        "DISAGG-PRX-010",
+        "connections idle for longer",
+        manager(lambda m: m["common_http_protocol_options"].update(idle_timeout="3600s")),
+    ),
+    (
+        "DISAGG-PRX-010",
+        "connections idle for Envoy's default hour",
+        manager(lambda m: m["common_http_protocol_options"].pop("idle_timeout")),
+    ),
+    (
+        "DISAGG-PRX-010",
+        "connections idle for ever",
+        manager(lambda m: m["common_http_protocol_options"].update(idle_timeout="0s")),
+    ),
     ("DISAGG-PRX-011", "root", put("securityContext.runAsUser", 0, proxy)),
 ]
 
@@ -180,6 +206,18 @@ VIOLATIONS: list[Violation] = [
 @each(VIOLATIONS)
 def test_a_violation_is_found(code: str, mutate: Mutation) -> None:
     assert code in found_after(mutate)
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        manager(lambda m: m["common_http_protocol_options"].update(idle_timeout="659s")),
+        annotate("listener-attributes.TCP-80", "tcp.idle_timeout.seconds=601"),
+    ],
+    ids=["the proxy waits a little less", "the load balancer waits a little longer"],
+)
+def test_a_proxy_that_closes_first_is_fine(mutate: Mutation) -> None:
+    assert found_after(mutate) == set()
 
 
 def test_every_rule_has_a_violation() -> None:

@@ -1,11 +1,15 @@
 """Every rule about the model servers and their KV transfer, broken in one place."""
 
+from collections.abc import Callable
+from typing import Any
+
 from manifest_edits import (
     AFFINITY,
     Mutation,
     Violation,
     argument,
     baseline,
+    both,
     decode,
     decode_pod,
     deployment,
@@ -15,12 +19,40 @@ from manifest_edits import (
     prefill_pod,
     put,
     sidecar,
+    switch_on,
     transfer,
     variable,
 )
 
 from disagg.checks.manifests import fabric_rules, serving_rules, transfer_rules
 from disagg.checks.rule import rules_of
+
+GIB = 1024**3
+
+
+def offloading(size: float, suffix: str = "") -> Mutation:
+    extra = {f"cpu_bytes_to_use{suffix}": size}
+    return transfer(lambda c: c["kv_connector_extra_config"].update(extra))
+
+
+def beside_nixl(size: int) -> Callable[[dict[str, Any]], None]:
+    """Put NIXL and an offloading connector into a MultiConnector, as llm-d's guide does."""
+
+    def edit(config: dict[str, Any]) -> None:
+        names = ("kv_connector", "kv_connector_extra_config")
+        nixl = {name: config[name] for name in names}
+        offload = {
+            "kv_connector": "OffloadingConnector",
+            "kv_role": "kv_both",
+            "kv_connector_extra_config": {"cpu_bytes_to_use": size},
+        }
+        config.update(
+            kv_connector="MultiConnector",
+            kv_connector_extra_config={"connectors": [nixl, offload]},
+        )
+
+    return edit
+
 
 VIOLATIONS: list[Violation] = [
     ("DISAGG-SRV-001", "no decode", lambda f: f.pop("30-decode-pool.yaml")),
@@ -61,6 +93,16 @@ VIOLATIONS: list[Violation] = [
         "DISAGG-SRV-010",
         "a gate without a limit",
         put("initContainers.0.command", ["fi_info -p efa"], decode_pod),
+    ),
+    (
+        "DISAGG-SRV-010",
+        "a privileged gate",
+        put("initContainers.0.securityContext", {"privileged": True}, decode_pod),
+    ),
+    (
+        "DISAGG-SRV-010",
+        "a gate that is privileged among other things",
+        switch_on("initContainers.0.securityContext.privileged", prefill_pod),
     ),
     ("DISAGG-SRV-011", "localhost", variable("VLLM_NIXL_SIDE_CHANNEL_HOST", "localhost")),
     ("DISAGG-SRV-011", "a closed port", variable("VLLM_NIXL_SIDE_CHANNEL_PORT", "5557")),
@@ -118,12 +160,47 @@ VIOLATIONS: list[Violation] = [
             decode,
         ),
     ),
+    # Oracle: a decode pod of the pilot is limited to 272 GiB and has 16 GiB of /dev/shm, so 256 GiB
+    # are too much and 255 GiB are not; a prefill pod to 80 and 16 GiB. By hand from the file.
+    ("DISAGG-KVT-008", "the flag", argument("--kv-offloading-size", "256", decode)),
+    ("DISAGG-KVT-008", "a fraction", argument("--kv-offloading-size", "64.0", prefill)),
+    ("DISAGG-KVT-008", "no number", argument("--kv-offloading-size", "much", decode)),
+    ("DISAGG-KVT-008", "nothing", argument("--kv-offloading-size", "", decode)),
+    ("DISAGG-KVT-008", "the baseline", argument("--kv-offloading-size", "256", baseline)),
+    ("DISAGG-KVT-008", "bytes", offloading(256 * GIB)),
+    ("DISAGG-KVT-008", "bytes of each of four ranks", offloading(64 * GIB, suffix="_per_rank")),
+    ("DISAGG-KVT-008", "not finite", offloading(float("nan"))),
+    ("DISAGG-KVT-008", "in a connector", transfer(beside_nixl(256 * GIB))),
+    ("DISAGG-KVT-008", "in a connector of prefill", transfer(beside_nixl(64 * GIB), "prefill")),
+    (
+        "DISAGG-KVT-008",
+        "a larger /dev/shm",
+        both(offloading(200 * GIB), put("volumes.0.emptyDir.sizeLimit", "72Gi", decode_pod)),
+    ),
+]
+
+FITS: list[Violation] = [
+    ("DISAGG-KVT-008", "the flag", argument("--kv-offloading-size", "255", decode)),
+    ("DISAGG-KVT-008", "part of a GiB", argument("--kv-offloading-size", "63.9", prefill)),
+    ("DISAGG-KVT-008", "bytes", offloading(256 * GIB - 1)),
+    ("DISAGG-KVT-008", "bytes of each of four ranks", offloading(63 * GIB, suffix="_per_rank")),
+    ("DISAGG-KVT-008", "in a connector", transfer(beside_nixl(255 * GIB))),
+    (
+        "DISAGG-KVT-008",
+        "no /dev/shm",
+        both(offloading(256 * GIB), lambda f: decode(f)["volumeMounts"].pop(0)),
+    ),
 ]
 
 
 @each(VIOLATIONS)
 def test_a_violation_is_found(code: str, mutate: Mutation) -> None:
     assert code in found_after(mutate)
+
+
+@each(FITS)
+def test_offloaded_cache_that_fits_is_fine(code: str, mutate: Mutation) -> None:
+    assert code not in found_after(mutate)
 
 
 def test_every_rule_has_a_violation() -> None:

@@ -219,7 +219,7 @@ class Workload:
         return self.labels.get(LABEL_ROLE)
 
     def memory_volumes(self, container: Container) -> list[Decimal | None]:
-        """Return the sizes of the memory volumes a container mounts; None for one without a limit."""
+        """Return the sizes of the memory volumes a container mounts; None where one has none."""
         sizes = {
             v["name"]: v["emptyDir"].get("sizeLimit")
             for v in self.pod.get("volumes", [])

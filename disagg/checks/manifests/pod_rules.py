@@ -213,8 +213,8 @@ def containers_are_confined(manifests: Manifests, environment: Environment) -> I
     """Every container drops all capabilities but IPC_LOCK; engines may be privileged by the file.
 
     IPC_LOCK lets RDMA pin memory; it is for root only, because Kubernetes gives other users no
-    added capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is refused, for
-    prefill's and decode's vLLM only.
+    added capability. `serving.pod_privilege: privileged` is the way out where IPC_LOCK is
+    refused, for prefill's and decode's vLLM only.
     """
     allowed = environment.serving.pod_privilege == "privileged"
     for workload, container in _containers(manifests):

@@ -219,7 +219,7 @@ def offloaded_cache_fits_the_memory(manifests: Manifests) -> Iterator[Finding]:
                 at=(*server.at, "args"),
                 got=f"{', '.join(bad)} without a number"
                 if bad
-                else f"{kept / _GIB:.1f} GiB of KV cache, {shared / _GIB:.1f} GiB of memory volumes",
+                else f"{kept / _GIB:.1f} GiB of KV cache, {shared / _GIB:.1f} GiB of volumes",
                 need=f"less than the memory limit of {limit / _GIB:.1f} GiB",
                 fix="raise memory_gib of the pool, or offload less",
             )

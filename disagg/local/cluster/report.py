@@ -86,7 +86,7 @@ class Report:
     """Why pods of a workload could not be made, by workload."""
     settled: bool
     losses: tuple[Loss, ...]
-    """One node of each group; empty when pods waited with all nodes there."""
+    """One node of each group; empty when pods were missing with all nodes there."""
     quotas: tuple[Quota, ...]
     files: Mapping[str, str]
     """File of each workload."""
@@ -224,8 +224,8 @@ def lines(report: Report) -> Iterator[str]:
         yield f"  accepted with a warning: {warned.name}: {warned.message[:_LONGEST_TEXT]}"
     if report.losses:
         yield "If one node is lost (each was deleted once, and the scheduler placed again):"
-    elif report.waiting:
-        yield "What the loss of a node does was not tried, because pods wait with all nodes there."
+    elif report.waiting or report.unmade:
+        yield "What the loss of a node does was not tried: pods are missing with all nodes there."
     for loss in report.losses:
         if not loss.waiting:
             yield f"  {loss.node}: every pod finds another place"
