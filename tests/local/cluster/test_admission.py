@@ -27,7 +27,7 @@ def files(deployed: Deploy) -> Files:
 
 @pytest.fixture
 def judged(api: Api, deployed: Deploy) -> Callable[[Files], Report]:
-    return lambda files: examine(api, files, deployed().nodes, lambda _: None, {})
+    return lambda files: examine(api, files, deployed().nodes, lambda _: None, {}, lose_nodes=False)
 
 
 def one(files: Files, file: str, kind: str, name: str = "") -> dict[str, Any]:
