@@ -10,6 +10,7 @@ from disagg.catalog.images import IMAGE_PROFILES
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import CHARTS, KUBERNETES_VERSIONS
 from disagg.catalog.kv_transfer import KV_TRANSFER_SOURCE
+from disagg.catalog.metrics import VLLM_COUNTERS_SOURCE
 from disagg.catalog.models import MODELS
 from disagg.catalog.regions import REGIONS_SOURCE
 from disagg.catalog.resources import (
@@ -41,6 +42,7 @@ def _sources() -> Iterator[tuple[str, Source]]:
     yield "regions", REGIONS_SOURCE
     yield "huge pages", HUGE_PAGES_SOURCE
     yield "labels", LABELS_SOURCE
+    yield "metrics", VLLM_COUNTERS_SOURCE
     yield "node labels", NODE_LABELS_SOURCE
     yield "resources", RESOURCES_SOURCE
     yield "router plugins", PLUGINS_SOURCE
