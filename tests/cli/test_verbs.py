@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -149,8 +150,6 @@ def test_explain_without_a_code_lists_all_and_each_can_be_explained(
 def test_every_code_in_the_source_can_be_explained(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import re  # noqa: PLC0415
-
     used = {
         code
         for file in (root / "disagg").rglob("*.py")

@@ -1,15 +1,14 @@
 """The rehearsal as a person runs it: it ends well, notices a difference, and leaves nothing."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from interrupted import interrupt
 from shipped import checked
 
 from disagg import artifacts
@@ -168,42 +167,6 @@ MOMENTS = (
     [*((moment, signal.SIGINT) for moment in MOMENTS), ("cdk bootstrap", signal.SIGTERM)],
 )
 def test_a_signal_leaves_no_process_and_no_file_and_exits_130(
-    moment: str, sent: signal.Signals, root: Path, tmp_path: Path
+    moment: str, sent: signal.Signals, tmp_path: Path
 ) -> None:
-    run = subprocess.Popen(
-        [sys.executable, "-m", "disagg", "demo", "environments/pilot.yaml", "--dist", tmp_path],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
-    assert run.stdout is not None
-    for line in run.stdout:
-        if line.startswith(f" ..   {moment}"):
-            break
-    time.sleep(0.3)
-    os.killpg(run.pid, sent)
-    rest = run.stdout.read()
-    assert run.wait(timeout=30) == 130, rest
-    assert "Traceback" not in rest
-    assert processes_below(tmp_path) == []
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
-    assert list(tmp_path.glob("disagg-demo-*")) == []
-
-
-def processes_below(*folders: Path) -> list[str]:
-    """Return the command lines of rehearsal processes whose working files are in a folder."""
-    found = []
-    for one in Path("/proc").iterdir():
-        if not one.name.isdigit() or int(one.name) == os.getpid():
-            continue
-        try:
-            command = (one / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        ours = "disagg.local.aws.server" in command or "aws-cdk/bin/cdk" in command
-        if ours and any(str(folder) in command for folder in folders):
-            found.append(command)
-    return found
+    interrupt("demo", moment, sent, tmp_path, after=0.3)

@@ -1,15 +1,12 @@
 """The control plane as a guest on the machine: quick, private, alone, and gone at the end."""
 
-import os
 import signal
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from interrupted import interrupt, running_below
 
 from disagg.local.cluster.control_plane import ControlPlane
 from disagg.local.processes import ProcessError
@@ -83,39 +80,5 @@ def test_a_program_that_fails_leaves_its_log_and_no_process(
 
 @pytest.mark.parametrize("moment", ["Kubernetes", "One node of each group"])
 @pytest.mark.usefixtures("programs")
-def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, root: Path, tmp_path: Path) -> None:
-    run = subprocess.Popen(
-        [sys.executable, "-m", "disagg", "rehearse", "environments/pilot.yaml", "--dist", tmp_path],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
-    assert run.stdout is not None
-    for line in run.stdout:
-        if line.startswith(f" ..   {moment}"):
-            break
-    time.sleep(1)
-    os.killpg(run.pid, signal.SIGINT)
-    rest = run.stdout.read()
-    assert run.wait(timeout=30) == 130, rest
-    assert "Traceback" not in rest
-    assert running_below(tmp_path) == []
-    assert list(tmp_path.glob("disagg-*-*")) == []
-
-
-def running_below(folder: Path) -> list[str]:
-    """Return the command lines of processes that name a folder."""
-    found = []
-    for one in Path("/proc").iterdir():
-        if not one.name.isdigit() or int(one.name) == os.getpid():
-            continue
-        try:
-            command = (one / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
+def test_ctrl_c_leaves_no_process_and_exits_130(moment: str, tmp_path: Path) -> None:
+    interrupt("rehearse", moment, signal.SIGINT, tmp_path, after=1)
