@@ -1,11 +1,14 @@
 """Every rule over an environment, broken and kept by two files that differ in as little as
 possible."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 from shipped import REMOVE, edited
 
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.models import MODELS
 from disagg.checks.environment import ENVIRONMENT_RULES, check
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError, Problem
@@ -161,7 +164,7 @@ PAIRS: dict[str, Pair] = {
     # Two nodes at $113.9328 an hour, 730 hours a month.
     "DISAGG-BUD-001": Pair({"budget.usd_per_month": 166341}, {"budget.usd_per_month": 166342}),
 }
-NOT_BREAKABLE_HERE = {
+BROKEN_BY_ANOTHER_CATALOGUE = {
     "DISAGG-CAP-010": "no type has so few pods that its GPUs would not run out first",
     "DISAGG-MDL-006": "every model of the catalogue divides by every degree",
 }
@@ -178,7 +181,9 @@ def found(base: str, edits: dict[str, Any]) -> list[Problem]:
 
 def test_every_rule_has_a_pair() -> None:
     codes = {one.code for one in ENVIRONMENT_RULES}
-    assert codes - PAIRS.keys() == NOT_BREAKABLE_HERE.keys(), "a new rule needs a pair in PAIRS"
+    assert codes - PAIRS.keys() == BROKEN_BY_ANOTHER_CATALOGUE.keys(), (
+        "a new rule needs a pair in PAIRS"
+    )
     assert PAIRS.keys() <= codes
 
 
@@ -228,3 +233,27 @@ def test_a_typo_hides_no_rule_in_its_own_section() -> None:
 def test_the_shipped_environments_are_sound_and_only_the_reference_warns() -> None:
     assert found("pilot", {}) == []
     assert [problem.code for problem in found("reference", {})] == ["DISAGG-CAP-013"]
+
+
+def test_heads_that_do_not_divide_are_found_and_those_that_do_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = MODELS["openai/gpt-oss-120b"]
+    monkeypatch.setitem(MODELS, model.name, replace(model, attention_heads=6))
+    assert [one.path for one in found("pilot", {}) if one.code == "DISAGG-MDL-006"] == [
+        "serving.decode.tensor_parallel"
+    ]
+    monkeypatch.setitem(MODELS, model.name, replace(model, attention_heads=12))
+    assert "DISAGG-MDL-006" not in {one.code for one in found("pilot", {})}
+
+
+def test_more_pods_than_kubelet_allows_are_found_and_as_many_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    instance = INSTANCE_TYPES["p6-b200.48xlarge"]
+    monkeypatch.setitem(INSTANCE_TYPES, instance.name, replace(instance, max_pods=7))
+    assert [one.path for one in found("pilot", {}) if one.code == "DISAGG-CAP-010"] == [
+        "serving.prefill.replicas"
+    ]
+    monkeypatch.setitem(INSTANCE_TYPES, instance.name, replace(instance, max_pods=8))
+    assert "DISAGG-CAP-010" not in {one.code for one in found("pilot", {})}
