@@ -96,7 +96,7 @@ def make_plan(environment: Environment) -> Plan:
     serving, capacity = environment.serving, environment.capacity
     filled, _ = placement(serving, capacity)
     counted = Counter(one.role for node in filled for one in node.pods)
-    roles = [role for role in ("prefill", "decode", "baseline") if counted[role]]
+    roles = [role for role in ("prefill", "decode") if counted[role]]
     group_plans = tuple(_group(name, environment) for name in groups(capacity))
     return Plan(
         environment=environment.name,
