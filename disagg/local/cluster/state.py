@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,18 @@ def apply_nodes(api: Api, nodes: Sequence[Mapping[str, Any]]) -> None:
     """Create nodes and wait until pods may be placed on them."""
     for one in nodes:
         api.must(api.create(one))
-    names = {one["metadata"]["name"] for one in nodes}
+    nodes_ready(api, [one["metadata"]["name"] for one in nodes])
+
+
+def nodes_ready(api: Api, names: Collection[str]) -> None:
+    """Wait until pods may be placed on nodes.
+
+    Raises:
+        StillWaitingError: A node was not there, or not ready, after a minute.
+    """
 
     def ready() -> bool:
-        return names <= {
+        return set(names) <= {
             one["metadata"]["name"] for one in api.items("/api/v1/nodes") if _takes_pods(one)
         }
 

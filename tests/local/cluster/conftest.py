@@ -77,7 +77,7 @@ def cluster(plane: ControlPlane) -> Iterator[Cluster]:
     """Return clients; whatever a test puts into the server is gone afterwards."""
     clients = plane.cluster()
     yield clients
-    _empty(clients.api)
+    emptied(clients.api)
     clients.close()
 
 
@@ -88,10 +88,10 @@ def api(cluster: Cluster) -> Api:
 
 @pytest.fixture
 def empty() -> Callable[[Api], None]:
-    return _empty
+    return emptied
 
 
-def _empty(api: Api) -> None:
+def emptied(api: Api) -> None:
     """Remove workloads, pods, nodes and policies; namespaces stay, the next apply resets them."""
     namespaces = [one["metadata"]["name"] for one in api.items("/api/v1/namespaces")]
     for kind in ("deployments", "daemonsets", "replicasets"):
