@@ -1,7 +1,6 @@
 """What the real scheduler makes of the shipped environments, and of each way to break them."""
 
 import copy
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,12 @@ import pytest
 
 from disagg.local.aws.readback import NodeGroup, Taint
 from disagg.local.cluster.agents import agents
-from disagg.local.cluster.api import Api, Cluster
+from disagg.local.cluster.api import Cluster
 from disagg.local.cluster.examine import Stage, examine
 from disagg.local.cluster.findings import findings
 from disagg.local.cluster.nodes import make_nodes
 from disagg.local.cluster.report import Report
-from disagg.local.cluster.state import apply_nodes, settle
+from disagg.local.cluster.state import settle
 from disagg.local.compare import Created
 
 pytestmark = pytest.mark.slow
@@ -191,32 +190,3 @@ def test_more_gpus_than_any_node_has_are_named(cluster: Cluster, deployed: Deplo
     report = judged(cluster, files, deployed().created)
     assert waits(report) == DECODE
     assert "16 nvidia.com/gpu, and no node it may use gives more than 8" in report.waiting[0].why
-
-
-@pytest.mark.parametrize("instance_type", ["p6-b200.48xlarge", "p5en.48xlarge"])
-def test_the_order_of_apply_and_of_nodes_never_matters(
-    instance_type: str, cluster: Cluster, deployed: Deploy, empty: Callable[[Api], None]
-) -> None:
-    edits = {f"capacity__{role}__instance_type": instance_type for role in ("prefill", "decode")}
-    one = deployed("pilot", **edits)
-    for seed in range(20):
-        order = random.Random(seed)  # noqa: S311 - an order, not a secret
-        spaces, *rest = one.manifests.values()
-        objects = [each for group in rest for each in group]
-        nodes = one.nodes
-        order.shuffle(objects)
-        order.shuffle(nodes)
-        cut = order.randrange(len(objects))
-        for each in [*spaces, *objects[:cut]]:
-            assert cluster.api.apply(each).accepted
-        apply_nodes(cluster.api, nodes)
-        for each in objects[cut:]:
-            assert cluster.api.apply(each).accepted
-        state = settle(cluster)
-        assert state.pending == (), f"seed {seed}: {state}"
-        assert state.unmade == {}
-        roles: dict[str, set[str]] = {}
-        for pod in state.pods:
-            roles.setdefault(pod.node, set()).add(pod.workload)
-        assert all(len(found) == 1 for found in roles.values()), f"seed {seed}: {roles}"
-        empty(cluster.api)
