@@ -161,7 +161,7 @@ def _drains(
     for node in chosen:
         name = node["metadata"]["name"]
         rest = [one for one in nodes if one is not node]
-        came = drain(stage.cluster, name)
+        came = drain(stage.cluster, [name])
         found.append(
             Drain(
                 node=name,
