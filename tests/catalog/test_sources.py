@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from disagg.catalog.cluster_agents import AGENTS
 from disagg.catalog.definitions import DEFINITION_MODULES
 from disagg.catalog.flags import FLAG_TABLES
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SOURCE
@@ -30,7 +31,14 @@ def _sources() -> Iterator[tuple[str, Source]]:
         yield instance.name, instance.source
         if instance.price_source is not None:
             yield f"{instance.name} price", instance.price_source
-    for tables in (SYSTEM_INSTANCE_TYPES, MODELS, IMAGE_PROFILES, KUBERNETES_VERSIONS, CHARTS):
+    for tables in (
+        SYSTEM_INSTANCE_TYPES,
+        MODELS,
+        IMAGE_PROFILES,
+        KUBERNETES_VERSIONS,
+        CHARTS,
+        AGENTS,
+    ):
         for name, row in tables.items():
             yield name, row.source
     for version in KUBERNETES_VERSIONS.values():

@@ -83,6 +83,61 @@ def test_the_pilot_keeps_its_roles_on_different_nodes(cluster: Cluster, deployed
     assert nodes["pilot-serving/prefill"] == {"prefill-1"}
 
 
+def test_who_may_connect_to_whom_in_the_pilot_is_this_and_nothing_more(
+    cluster: Cluster, deployed: Deploy
+) -> None:
+    report = judged(cluster, deployed().manifests, deployed().created)
+    vpc, router = "10.42.0.0/16", "pilot-router/router"
+    prefill, decode = "pilot-serving/prefill", "pilot-serving/decode"
+    assert {(one.source, one.destination, one.port) for one in report.connections} == {
+        (vpc, router, 8081),  # requests, through the load balancer
+        (vpc, router, 19001),  # its health check
+        (vpc, "pilot-serving/baseline", 8000),
+        (router, decode, 8000),
+        (router, prefill, 8000),  # metrics for the picker
+        *((one, other, 8000) for one in (prefill, decode) for other in (prefill, decode)),
+        *((one, other, 5600) for one in (prefill, decode) for other in (prefill, decode)),
+    }
+    assert (report.unguarded, report.idle_policies) == ((), ())
+
+
+def without_label(manifests: Files) -> None:
+    for one in manifests["40-prefill-pool.yaml"]:
+        labels = one["spec"]["template"]["metadata"]["labels"]
+        del labels["llm-d.ai/guide"]
+
+
+def without_default(manifests: Files) -> None:
+    name = "20-network-policies.yaml"
+    manifests[name] = [
+        one for one in manifests[name] if one["metadata"]["name"] != "deny-by-default"
+    ]
+
+
+def test_a_pod_that_no_policy_selects_is_named(cluster: Cluster, deployed: Deploy) -> None:
+    files: Files = copy.deepcopy(dict(deployed().manifests))
+    without_label(files)
+    without_default(files)
+    found = findings(judged(cluster, files, deployed().created))
+    assert [(one.code, one.path, one.file) for one in found] == [
+        ("DISAGG-REH-009", "pilot-serving/prefill", "40-prefill-pool.yaml")
+    ]
+
+
+def test_a_policy_that_selects_no_pod_is_named(cluster: Cluster, deployed: Deploy) -> None:
+    files: Files = copy.deepcopy(dict(deployed().manifests))
+    selector = next(
+        one["spec"]["podSelector"]
+        for one in files["20-network-policies.yaml"]
+        if one["metadata"]["name"] == "router"
+    )
+    selector["matchLabels"] = {"app": "mistyped"}
+    found = findings(judged(cluster, files, deployed().created))
+    assert [(one.code, one.path) for one in found] == [
+        ("DISAGG-REH-010", "NetworkPolicy pilot-router/router")
+    ]
+
+
 def test_losing_a_node_says_which_pods_wait_and_for_what(
     cluster: Cluster, deployed: Deploy
 ) -> None:
