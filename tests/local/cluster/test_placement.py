@@ -83,6 +83,33 @@ def test_the_pilot_keeps_its_roles_on_different_nodes(cluster: Cluster, deployed
     assert nodes["pilot-serving/prefill"] == {"prefill-1"}
 
 
+def test_a_live_decode_pod_has_its_gate_before_and_its_sidecar_beside_the_server(
+    cluster: Cluster, deployed: Deploy
+) -> None:
+    judged(cluster, deployed().manifests, deployed().created)
+    pods = cluster.api.items("/api/v1/namespaces/pilot-serving/pods")
+    assert len(pods) == 10
+    for pod in pods:
+        status = pod["status"]
+        ended = [
+            one["name"] for one in status["initContainerStatuses"] if "terminated" in one["state"]
+        ]
+        beside = [
+            one["name"] for one in status["initContainerStatuses"] if "running" in one["state"]
+        ]
+        assert ended == ["fabric-gate"]
+        sidecars = (
+            ["routing-sidecar"] if pod["metadata"]["labels"]["llm-d.ai/role"] == "decode" else []
+        )
+        assert beside == sidecars
+        (server,) = pod["spec"]["containers"]
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= server.keys()
+        named = {one["name"]: one for one in pod["spec"]["initContainers"]}
+        for name in sidecars:
+            assert named[name]["restartPolicy"] == "Always"
+            assert "readinessProbe" in named[name]
+
+
 def test_who_may_connect_to_whom_in_the_pilot_is_this_and_nothing_more(
     cluster: Cluster, deployed: Deploy
 ) -> None:
