@@ -99,7 +99,7 @@ def test_a_live_decode_pod_has_its_gate_before_and_its_sidecar_beside_the_server
         ]
         assert ended == ["fabric-gate"]
         sidecars = (
-            ["routing-sidecar"] if pod["metadata"]["labels"]["llm-d.ai/role"] == "decode" else []
+            ["routing-proxy"] if pod["metadata"]["labels"]["llm-d.ai/role"] == "decode" else []
         )
         assert beside == sidecars
         (server,) = pod["spec"]["containers"]
@@ -107,7 +107,7 @@ def test_a_live_decode_pod_has_its_gate_before_and_its_sidecar_beside_the_server
         named = {one["name"]: one for one in pod["spec"]["initContainers"]}
         for name in sidecars:
             assert named[name]["restartPolicy"] == "Always"
-            assert "readinessProbe" in named[name]
+            assert "startupProbe" in named[name]
 
 
 def test_who_may_connect_to_whom_in_the_pilot_is_this_and_nothing_more(
