@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, default, what in (
         ("--orders", 200, "Random orders of apply, arrival, death and scaling to place."),
-        ("--environments", 100, "Random environments the scheduler judges as `plan` does."),
+        ("--environments", 60, "Random environments the scheduler judges as `plan` does."),
         ("--seed", 0, "Where random orders and environments begin."),
     ):
         parser.addoption(name, type=int, default=default, help=f"{what} [{default}]")

@@ -94,12 +94,13 @@ def empty() -> Callable[[Api], None]:
 def emptied(api: Api) -> None:
     """Remove workloads, pods, nodes and policies; namespaces stay, the next apply resets them."""
     namespaces = [one["metadata"]["name"] for one in api.items("/api/v1/namespaces")]
-    for kind in ("deployments", "daemonsets", "replicasets"):
+    for kind in ("deployments", "daemonsets", "statefulsets", "replicasets"):
         for namespace in namespaces:
             api.delete(f"/apis/apps/v1/namespaces/{namespace}/{kind}")
     for namespace in namespaces:
         for kind in ("pods", "resourcequotas"):
             api.delete(f"/api/v1/namespaces/{namespace}/{kind}", grace_seconds=0)
+        api.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs")
         api.delete(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
     api.delete("/api/v1/nodes", grace_seconds=0)
     for one in api.items("/apis/scheduling.k8s.io/v1/priorityclasses"):

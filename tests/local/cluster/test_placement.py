@@ -179,6 +179,36 @@ def test_losing_a_node_says_which_pods_wait_and_for_what(
     assert all(one.node for one in settle(cluster).pods)
 
 
+def extra(kind: str, version: str, **spec: Any) -> dict[str, Any]:
+    labels = {"app": "extra"}
+    pod = {"containers": [{"name": "c", "image": "i"}], **spec.pop("pod", {})}
+    made: dict[str, Any] = {"template": {"metadata": {"labels": labels}, "spec": pod}, **spec}
+    if kind != "Job":
+        made["selector"] = {"matchLabels": labels}
+    metadata = {"name": kind.lower(), "namespace": "default"}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": made}
+
+
+def test_workloads_of_other_kinds_are_placed_and_only_deployments_roll_out(
+    cluster: Cluster, deployed: Deploy
+) -> None:
+    files: Files = {
+        "90-extra.yaml": [
+            extra("StatefulSet", "apps/v1", serviceName="extra", replicas=2),
+            extra("DaemonSet", "apps/v1"),
+            extra("Job", "batch/v1", pod={"restartPolicy": "Never"}),
+            extra("Deployment", "apps/v1", replicas=0),
+        ]
+    }
+    report = judged(cluster, files, deployed().created, trials=True)
+    placed = {one.workload: sum(one.nodes.values()) for one in report.placements}
+    assert placed["default/statefulset"] == 2
+    assert placed["default/daemonset"] == 2
+    assert report.applied.refusals == ()
+    assert len(report.losses) == len(report.drains) == 3
+    assert report.rollouts == ()
+
+
 def relabel(group: NodeGroup) -> NodeGroup:
     return replace(group, labels={**group.labels, "disagg/role": "decoder"})
 
