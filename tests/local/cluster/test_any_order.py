@@ -23,26 +23,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 Object = dict[str, Any]
 Event = Callable[[], object]
 KIND = "p6-b200.48xlarge"
-SEPARATE = {
-    # 5 nodes, 40 GPUs: prefill replicas x 1, decode replicas x 4.
-    60: (8, 4),
-    90: (16, 5),
-    100: (16, 6),
-}
-COLOCATED = {60: (8, 4), 90: (12, 6), 100: (12, 7)}
+# Replicas of prefill (tp 2) and decode (tp 4) on 5 nodes of 8 GPUs, by use in per cent.
+SEPARATE = {60: (4, 4), 90: (8, 5), 100: (8, 6)}
+COLOCATED = {60: (4, 4), 90: (6, 6), 100: (6, 7)}
 
 
 def layout(placement: str, use: int) -> dict[str, Any]:
     prefill, decode = (SEPARATE if placement == "separate_nodes" else COLOCATED)[use]
     sizes = {"shared": 5} if placement == "colocate" else {"prefill": 2, "decode": 3}
-    taken = prefill + 4 * decode
+    taken = 2 * prefill + 4 * decode
     assert round(taken / 40, 1) == use / 100
     return {
         "capacity": {
             name: {"instance_type": KIND, "nodes": count} for name, count in sizes.items()
         },
         "serving__placement": placement,
-        "serving__prefill": {"replicas": prefill, "tensor_parallel": 1},
+        "serving__prefill": {"replicas": prefill, "tensor_parallel": 2},
         "serving__decode": {"replicas": decode, "tensor_parallel": 4},
     }
 
