@@ -24,7 +24,7 @@ from disagg.errors import InvalidInputError
 from disagg.planner.layout import groups
 from disagg_k8s.yaml_out import dump_all
 
-ON_DEMAND = sorted(name for name, row in INSTANCE_TYPES.items() if row.usd_per_hour is not None)
+ON_DEMAND = sorted(name for name, row in INSTANCE_TYPES.items() if row.sold_on_demand)
 ACCOUNT = "210987654321"
 
 

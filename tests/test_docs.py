@@ -9,6 +9,7 @@ from shipped import checked
 
 from disagg.checks.environment import check
 from disagg.cli import VERBS, main
+from disagg.config.prices import bundled_prices
 from disagg.config.yaml_reader import read_text
 from disagg.planner.plan import make_plan
 
@@ -55,7 +56,7 @@ def test_the_error_in_the_readme_is_what_a_user_sees(
 @pytest.mark.parametrize("name", ["pilot", "reference"])
 def test_the_costs_in_the_readme_are_those_of_the_plan(name: str) -> None:
     (row,) = [line for line in README.splitlines() if line.startswith(f"| [`{name}`]")]
-    plan = make_plan(checked(name).environment)
+    plan = make_plan(checked(name).environment, bundled_prices())
     assert f"${plan.usd_per_hour:,.2f}/h" in row
     assert f"${plan.usd_per_hour_without_gpus:,.2f}/h" in row
     used = sum(node.used.gpus for node in plan.nodes)

@@ -7,6 +7,7 @@ from disagg.checks.environment import ENVIRONMENT_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.templates import TEMPLATE_RULES
 from disagg.config.codes import FORM_CODES
+from disagg.config.prices import PRICE_CODES
 from disagg.errors import InvalidInputError, Problem
 
 MISMATCH = "DISAGG-DEMO-001"
@@ -24,6 +25,7 @@ _OWN = {
 RULES = (*ENVIRONMENT_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *FORM_CODES.items(),
+    *PRICE_CODES.items(),
     *engines.CODES.items(),
     *rehearsal.CODES.items(),
     *_OWN.items(),

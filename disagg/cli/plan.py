@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 import typer
 
-from disagg.catalog.prices import PRICES
+from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
+from disagg.config.prices import bundled_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import Plan, make_plan
@@ -23,7 +24,7 @@ def plan(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
     Also which pod lands on which node. Nothing is created and no account is asked.
     """
     checked = load_environment(env)
-    made = make_plan(checked.environment)
+    made = make_plan(checked.environment, bundled_prices())
     if output is not Format.TABLE:
         warnings = [problem.to_json() for problem in checked.warnings]
         emit(made.to_json() | {"warnings": warnings}, output)
@@ -145,15 +146,17 @@ def _costs(made: Plan) -> Any:
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
-    if made.region != "us-east-1":
+    if made.region != PRICED_REGION:
         notes.append(
-            f"Prices are those of us-east-1; for {made.region} they are assumed to be equal."
+            f"Prices without a row for {made.region} are those of {PRICED_REGION}, assumed to be"
+            " equal."
         )
-    extended = PRICES["eks_cluster_extended_support"].usd
-    notes.append(
-        f"Kubernetes {made.kubernetes_version} leaves standard support on"
-        f" {made.standard_support_ends}; the control plane then costs ${extended:.2f}/h (assumed)."
-    )
+    if made.extended_support_usd_per_hour is not None:
+        notes.append(
+            f"Kubernetes {made.kubernetes_version} leaves standard support on"
+            f" {made.standard_support_ends}; the control plane then costs"
+            f" ${made.extended_support_usd_per_hour:.2f}/h (assumed)."
+        )
     for group in made.groups:
         cards = len(group.interfaces)
         notes.append(

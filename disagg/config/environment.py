@@ -209,6 +209,42 @@ class Slo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class SavingsPlan:
+    """A commitment for one or three years: cheaper by the hour, paid day and night."""
+
+    discount_percent: Annotated[float, Field(gt=0, lt=100, examples=[35])]
+    """How much less than on demand, as your account's price list says [%]."""
+    years: Literal[1, 3] = 1
+    """Term of the commitment."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Block:
+    """Nodes bought for a time, all of it paid up front."""
+
+    upfront_usd: Annotated[float, Field(gt=0, examples=[51_000])]
+    """What the offer says for all nodes and the whole time [USD]."""
+    nodes: Count
+    """Nodes of the offer."""
+    hours: Annotated[int, Field(ge=1, le=26_280)]
+    """Length of the offer [h]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Pricing:
+    """What you pay for GPU nodes where it is not the list price."""
+
+    edp_percent: Annotated[float, Field(ge=0, lt=100)] = 0
+    """Discount of your agreement with AWS on all that is billed by the hour [%]."""
+    savings_plan: SavingsPlan | None = None
+    """Default: none."""
+    capacity_block: Block | None = None
+    """An EC2 Capacity Block for ML: `aws ec2 describe-capacity-block-offerings` says its price."""
+    training_plan: Block | None = None
+    """A SageMaker training plan for HyperPod: `aws sagemaker search-training-plan-offerings`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
 class Budget:
     """Money that may be spent."""
 
@@ -232,6 +268,7 @@ class Environment:
     workload: Workload
     slo: Slo | None = None
     budget: Budget | None = None
+    pricing: Pricing = Field(default_factory=Pricing)
 
     @property
     def cluster_name(self) -> str:

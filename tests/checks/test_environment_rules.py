@@ -53,6 +53,13 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-NET-007": Pair(
         {"cluster.client_cidrs": ["0.0.0.0/0"]}, {"cluster.client_cidrs": ["192.168.7.0/24"]}
     ),
+    "DISAGG-PRC-004": Pair(
+        {
+            "pricing.savings_plan": {"discount_percent": 30},
+            "pricing.capacity_block": {"upfront_usd": 1000, "nodes": 1, "hours": 24},
+        },
+        {"pricing.savings_plan": {"discount_percent": 30}, "pricing.edp_percent": 5},
+    ),
     "DISAGG-K8S-001": Pair(
         {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}
     ),
