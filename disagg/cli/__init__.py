@@ -15,6 +15,7 @@ VERBS: dict[str, str] = {
     "init": "Write a commented environment file to start from.",
     "validate": "Check an environment file and say everything that is wrong with it.",
     "plan": "Show nodes, GPUs, pods and $/hour before anything is made.",
+    "cost": "Show what a million tokens cost, at any volume, and when a change pays.",
     "render": "Write the Kubernetes manifests of an environment.",
     "synth": "Write the CloudFormation templates and the manifests, and check both.",
     "demo": "Rehearse the whole deployment on this machine: no account, no GPU.",

@@ -1,6 +1,6 @@
 """The price file: the one bundled with the catalogue, or one given in its place."""
 
-from dataclasses import fields
+import json
 from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
@@ -169,5 +169,23 @@ def _twice(document: Document, rows: tuple[PriceRow, ...]) -> list[Problem]:
     return problems
 
 
-PRICE_FILE_KEYS = tuple(field.name for field in fields(PriceFile))
-"""Keys of a price file, in the order `disagg cost refresh` writes them."""
+def dump_prices(prices: Prices) -> str:
+    """Return the text of a price file that `load_prices` reads back as the same rows."""
+    names: dict[Source, str] = {}
+    for row in prices.rows:
+        names.setdefault(row.source, f"source_{len(names) + 1}")
+    lines = ["apiVersion: disagg/v1", "kind: Prices", "", "sources:"]
+    for source, name in names.items():
+        lines += [
+            f"  {name}:",
+            f"    kind: {source.kind}",
+            f'    date: "{source.date}"',
+            f"    reference: {json.dumps(source.reference, ensure_ascii=False)}",
+        ]
+    lines += ["", "prices:"]
+    for row in prices.rows:
+        lines.append(
+            f"  - {{item: {row.item}, offer: {row.offer}, region: {row.region},"
+            f" usd_per_hour: {row.usd_per_hour!r}, source: {names[row.source]}}}"
+        )
+    return "\n".join(lines) + "\n"
