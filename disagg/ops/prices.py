@@ -33,10 +33,8 @@ def refusals_told() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        needs = "pricing:GetProducts and ec2:DescribeCapacityBlockOfferings"
-        raise PriceListError(
-            f"AWS was not asked or refused: {error}\n  -> needs {needs}"
-        ) from error
+        needs = "-> it needs pricing:GetProducts and ec2:DescribeCapacityBlockOfferings"
+        raise PriceListError(f"AWS was not asked, or refused: {error}\n  {needs}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
