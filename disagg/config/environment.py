@@ -188,14 +188,31 @@ class Serving:
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
 class Workload:
-    """The traffic the layout is planned for."""
+    """The traffic the layout is planned for, at its peak."""
 
-    input_tokens: Annotated[int, Field(ge=1)]
-    """Tokens of a typical prompt."""
-    output_tokens: Annotated[int, Field(ge=1)]
-    """Tokens of a typical answer."""
-    concurrency: Count
-    """Requests in flight at once."""
+    input_tokens: Annotated[int, Field(ge=1, le=10_000_000, examples=[1024])]
+    """Mean length of a prompt [tokens], what earlier turns left in it included."""
+    input_tokens_p95: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """95th percentile of it [tokens]. Default: all prompts are alike."""
+    output_tokens: Annotated[int, Field(ge=1, le=10_000_000, examples=[1024])]
+    """Mean length of an answer [tokens]."""
+    output_tokens_p95: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """95th percentile of it [tokens]. Default: all answers are alike."""
+    concurrency: Count | None = None
+    """Requests in flight at once at the peak. Give this or `requests_per_second`."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    """Requests that arrive at the peak [1/s]. Give this or `concurrency`."""
+    prefix_reuse: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Share of prompt tokens that stood at the start of an earlier prompt. Default: what `turns`
+    gives, else 0."""
+    turns: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Requests of one conversation, each repeating what was said before."""
+    think_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+    """Mean time between an answer and the next request of its conversation [s]."""
+    output_tokens_per_month: Annotated[float, Field(gt=0, le=1e18)] | None = None
+    """Volume [tokens/month]. Default: what the peak load gives at `mean_over_peak`."""
+    mean_over_peak: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Mean load over peak load: capacity is bought for the peak."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -206,6 +223,8 @@ class Slo:
     """Time to first token, 95th percentile [ms]."""
     tpot_p95_ms: Annotated[int, Field(ge=1)]
     """Time for each further token, 95th percentile [ms]."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    """Probability with which a layout must meet both, given how sure the prediction is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)

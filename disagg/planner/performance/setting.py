@@ -1,0 +1,110 @@
+"""What all layouts of one question share: model, nodes, predictor, KV cache, and how sure it is."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from disagg.catalog.instances import InstanceType
+from disagg.catalog.models import Model
+from disagg.planner.performance.bands import Bands
+from disagg.planner.performance.curve import Curve, curve
+from disagg.planner.performance.kv_room import largest_batch, room_bytes
+from disagg.planner.performance.predictor import Predictor, Worker, prompts_at_once
+from disagg.planner.performance.queueing import Service
+from disagg.planner.performance.traffic import Lengths, Shape, Traffic
+
+FRONT_END_MS = 20.0
+"""From the client to the engine and back: HTTP, tokenizer, router [ms].
+
+Derived, 2026-11-27: the shortest times to the first token of the aggregated training rows
+(gpt-oss-120b, B200, concurrency 16, 1,024 tokens) are 23 to 25 ms longer than the prefill that is
+predicted.
+"""
+HAND_OVER_MS = (25.0, 150.0, 300.0)
+"""What disaggregation adds beside the transfer of the KV cache: a second request, notification,
+scheduling; at best, usually, at worst [ms].
+
+Derived, 2026-11-27: times to the first token of the disaggregated training rows at low load, less
+the prefill that is predicted: 26 ms at least, 90 to 300 ms in most. Those rows ran under Dynamo;
+nothing measured says what llm-d adds.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """The question that layouts answer."""
+
+    model: Model
+    instance: InstanceType
+    predictor: Predictor
+    bands: Bands
+    traffic: Traffic
+    hybrid: bool
+    """Whether vLLM's hybrid KV cache manager is on."""
+    block_size: int
+    """Tokens of a KV block."""
+    prefix_aware: bool
+    """Whether the router sends a prompt where its prefix is cached."""
+    ram_bytes_per_gpu: float = 0.0
+    """Host memory that keeps KV blocks for each GPU [B]; 0 where there is no such tier."""
+    disk_bytes_per_gpu: float = 0.0
+    """Local disk that keeps KV blocks for each GPU [B]; 0 where there is no such tier."""
+
+
+class Engine:
+    """One kind of engine in a setting: its curves, asked of the predictor once."""
+
+    def __init__(self, setting: Setting, worker: Worker, hit: float) -> None:
+        self.setting, self.worker, self.hit = setting, worker, hit
+        self.shape: Shape = setting.traffic.shape(hit)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights leave room for a KV cache."""
+        return room_bytes(self.setting.model, self.setting.instance, self.worker) > 0
+
+    @cached_property
+    def largest_batch(self) -> float:
+        """Sequences its KV cache holds at once."""
+        one = self.setting
+        return largest_batch(
+            one.model, one.instance, self.worker, self.shape.mean_context, hybrid=one.hybrid
+        )
+
+    @cached_property
+    def decode_ms(self) -> Curve:
+        """Step time over the decoding batch [ms]."""
+        return curve(
+            lambda batch: self.setting.predictor.decode_ms(self.worker, batch, self.shape),
+            self.largest_batch,
+        )
+
+    @cached_property
+    def prompt_ms(self) -> Curve:
+        """What one prompt costs the decoding batch, over the batch [ms]."""
+        return curve(
+            lambda batch: self.setting.predictor.prompt_ms(self.worker, batch, self.shape),
+            self.largest_batch,
+        )
+
+    @cached_property
+    def prefill(self) -> Service:
+        """Time of a prompt on an engine that only prefills."""
+        ask = self.setting.predictor.prefill_ms
+        several = prompts_at_once(self.shape)
+        alone = ask(self.worker, 1.0, self.shape)
+        each = min(alone, ask(self.worker, several, self.shape) / several)
+        return Service(
+            points_ms=tuple(
+                ask(self.worker, 1.0, shape)
+                for shape in _shapes(self.setting.traffic.inputs, self.shape)
+            ),
+            each_at_full_batch_ms=each / self.worker.data_parallel,
+        )
+
+
+def _shapes(inputs: Lengths, mean: Shape) -> list[Shape]:
+    share = mean.cached_tokens / mean.input_tokens
+    return [
+        Shape(input_tokens=one, output_tokens=mean.output_tokens, cached_tokens=one * share)
+        for one in inputs.points()
+    ]
