@@ -19,6 +19,12 @@ below it."""
 _TAIL = 0.025
 _NORMAL_MEDIAN = 0.6745
 """Median of |z| of a standard normal: turns a median error into a standard deviation."""
+RAW_WIDENING = 1.4
+"""By how much a raw band is wider than four training points of a group say: errors of the other
+points are larger. Without it 0.85 (silicon) and 0.83 (roofline) of the held-out rows lie inside."""
+PREFILL_WIDENING = 1.5
+"""By how much the range of fitted prefill scales is widened at both ends: assumed, 2026-11-27; a
+pair has four scales at most."""
 FIXED_MS = FRONT_END_MS + HAND_OVER_MS[1]
 
 PredictorOf = Callable[[Row], Predictor | None]
@@ -212,10 +218,62 @@ def pooled_band(errors: Iterable[float]) -> Band:
 def raw_band(errors: Iterable[float]) -> Band:
     """Return the band of an uncalibrated prediction from its errors on training rows.
 
-    Lognormal, with Student's t for the few rows there are and for the mean that is estimated too.
+    Lognormal, with Student's t for the few rows there are and for the mean that is estimated too,
+    and `RAW_WIDENING`.
     """
     logs = [-math.log(1 + error) for error in errors]
     mean = fmean(logs)
     spread = math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1))
-    half = student_t(len(logs) - 1) * spread * math.sqrt(1 + 1 / len(logs))
+    half = RAW_WIDENING * student_t(len(logs) - 1) * spread * math.sqrt(1 + 1 / len(logs))
     return Band(low=math.exp(mean - half), high=math.exp(mean + half))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairReliability:
+    """What the sample says about one pair of model and GPU, for one predictor."""
+
+    pair: tuple[str, str, str, str]
+    groups: int
+    rows: int
+    raw: Band
+    """Measured over predicted TPOT, uncalibrated; from training rows."""
+    raw_inside: float
+    """Share of held-out rows in it."""
+    prefill: Band
+    """The prefill scales that were fitted, widened."""
+    prior: float
+    """Largest spread of a calibrated group [share]."""
+
+
+def reliability(rows: Iterable[Row], predictor_of: PredictorOf) -> list[PairReliability]:
+    """Return the reliability of every pair that was calibrated in one group at least."""
+    chosen = [row for row in rows if row.prefill is None]
+    errors = [one for one in aggregated(chosen, predictor_of) if one.calibrated]
+    by_group = groups(chosen)
+    found = []
+    for pair in sorted({one.group[:4] for one in errors}):
+        own = [one for one in errors if one.group[:4] == pair]
+        trained = []
+        for one in own:
+            train, _ = split(by_group[one.group])
+            predictor = predictor_of(train[0])
+            assert predictor is not None  # noqa: S101  Why: the group was predicted before.
+            trained += [sum(features(predictor, as_point(row))) / row.tpot_ms - 1 for row in train]
+        band = raw_band(trained)
+        held_out = [error for one in own for error in one.raw]
+        inside = [band.low <= 1 / (1 + error) <= band.high for error in held_out]
+        scales = [one.scales[1] for one in own if one.scales]
+        found.append(
+            PairReliability(
+                pair=(pair[0], pair[1], pair[2], pair[3]),
+                groups=len(own),
+                rows=len(trained) + len(held_out),
+                raw=band,
+                raw_inside=sum(inside) / len(inside),
+                prefill=Band(
+                    low=min(scales) / PREFILL_WIDENING, high=max(scales) * PREFILL_WIDENING
+                ),
+                prior=max(_spread(one) for one in own),
+            )
+        )
+    return found

@@ -75,6 +75,14 @@ class Model:
     source: Source
 
     @property
+    def weight_precision(self) -> str:
+        """Precision most of the weights are stored in: `bf16`, `fp8` or `fp4`."""
+        largest = self.expert_parameters or self.total_parameters_billion * 1e9
+        stored = self.expert_bytes or float(self.weight_bytes)
+        each = stored / largest
+        return "bf16" if each > 1.5 else "fp8" if each > 0.75 else "fp4"  # noqa: PLR2004
+
+    @property
     def mixture_of_experts(self) -> bool:
         """Whether only some of the weights work on a token."""
         return self.experts is not None

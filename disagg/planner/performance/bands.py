@@ -4,6 +4,16 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from disagg.catalog.models import Model
+from disagg.catalog.reliability import (
+    ALIASES,
+    DISAGGREGATED_CALIBRATED,
+    DISAGGREGATED_RAW,
+    RELIABILITY,
+    RELIABILITY_SOURCE,
+    UNKNOWN,
+    Reliability,
+)
 from disagg.catalog.source import Source
 from disagg.planner.performance.traffic import P95_Z
 
@@ -87,3 +97,58 @@ def combined(first: Band, second: Band) -> Band:
     centre = first.centre / second.centre
     width = math.exp(P95_Z * math.hypot(first.sigma, second.sigma))
     return Band(low=centre / width, high=centre * width)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """What a fit says about how sure a calibrated prediction is."""
+
+    half_width: float
+    """Half width of the 90 % band of TPOT, in logarithms."""
+    prefill_low: float
+    prefill_high: float
+    """Ends of the prefill scale's interval over the scale itself [ratio]."""
+
+
+def bands_for(
+    predictor: str, model: Model, gpu: str, calibration: Calibration | None = None
+) -> Bands:
+    """Return the bands of a predictor for a model on a GPU.
+
+    Args:
+        predictor: `roofline`, `silicon` or `measured`.
+        model: A model; its kernel decides which measured rows are about it.
+        gpu: Name of the GPU in the catalogue.
+        calibration: How sure a fit to the user's own measurements is, if there is one.
+    """
+    row = reliability_of(predictor, model, gpu)
+    pools = DISAGGREGATED_RAW if calibration is None else DISAGGREGATED_CALIBRATED
+    if calibration is None:
+        tpot = Band(low=row.tpot_low, high=row.tpot_high)
+        prefill = Band(low=row.prefill_low, high=row.prefill_high)
+    else:
+        width = math.exp(calibration.half_width)
+        tpot = Band(low=1 / width, high=width)
+        prefill = Band(low=calibration.prefill_low, high=calibration.prefill_high)
+    return Bands(
+        tpot=tpot,
+        prefill=prefill,
+        disaggregated=Band(low=pools[0], high=pools[1]),
+        calibrated=calibration is not None,
+        known=row.rows > 0,
+        origin=RELIABILITY_SOURCE,
+    )
+
+
+def reliability_of(predictor: str, model: Model, gpu: str) -> Reliability:
+    """Return what measured rows say about a pair; what holds for any other where there are none."""
+    name = ALIASES.get(model.name, model.name)
+    for row in RELIABILITY:
+        if (row.predictor, row.model, row.gpu, row.kernel) == (
+            predictor,
+            name,
+            gpu,
+            model.weight_precision,
+        ):
+            return row
+    return UNKNOWN.get(predictor, UNKNOWN["roofline"])
