@@ -46,7 +46,7 @@ demo: setup ## Rehearse the whole deployment of ENV on this machine: no account,
 	@$(BIN)/disagg demo $(ENV)
 
 kube: setup ## Build the control plane of `disagg rehearse` with Go (once, about 10 minutes)
-	@$(BIN)/python -m disagg.local.cluster.binaries
+	@$(BIN)/python -m disagg.local.cluster
 
 test: setup ## Run every test that needs nothing but the set-up
 	@$(BIN)/pytest -q

@@ -89,6 +89,19 @@ def put(path: str, value: Any, get: Callable[[Files], Any]) -> Mutation:
     return mutate
 
 
+def node_label(key: str, value: str | None, get: Callable[[Files], Any]) -> Mutation:
+    """Select nodes by another value of a label, or with None by none."""
+
+    def mutate(files: Files) -> None:
+        selector = get(files)["nodeSelector"]
+        if value is None:
+            del selector[key]
+        else:
+            selector[key] = value
+
+    return mutate
+
+
 def argument(flag: str, value: str | None, get: Callable[[Files], Any]) -> Mutation:
     """Replace an argument, add it where it is missing, or remove it."""
 
@@ -193,7 +206,6 @@ def prefill_pod(files: Files) -> Any:
 
 
 NLB = "service.beta.kubernetes.io/aws-load-balancer-"
-AFFINITY = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def annotate(key: str, value: str | None) -> Mutation:

@@ -89,7 +89,6 @@ def environments(draw: st.DrawFn) -> str:
                 "huge_pages_mib": draw(st.sampled_from([0, 0, 512])),
             },
             "serving.decode": {"replicas": replicas["decode"], "tensor_parallel": decode},
-            "serving.baseline": {"replicas": draw(st.integers(0, 1))},
             "serving.placement": "colocate" if colocate else "separate_nodes",
             "serving.router.policy": draw(st.sampled_from(["load_aware", "prefix_aware"])),
             "serving.kv_transfer": {

@@ -52,6 +52,9 @@ LABELS_SOURCE = Source(
     date="2026-08-22",
 )
 
+LABEL_NODE_ENVIRONMENT = "disagg/environment"
+"""Name of the environment a node group is for: pods of another never land on its nodes, where EFA
+would be open between them."""
 LABEL_NODE_ROLE = "disagg/role"
 """What a node group is for: `prefill`, `decode`, `shared` or `system`; pods select nodes by it."""
 SYSTEM_NODES = "system"

@@ -133,10 +133,8 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
 class BaselinePool:
-    """Plain vLLM for the comparison: rendered, and not started unless `replicas` says so."""
+    """Plain vLLM for the comparison: rendered with no replicas, to be scaled up by hand."""
 
-    replicas: CountOrNone = 0
-    """Number of pods; 0 renders the pool without starting it."""
     tensor_parallel: TensorParallel = 4
     """GPUs of one pod."""
 

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
-from disagg.catalog.resources import GPU_TAINT, LABEL_NODE_ROLE, SYSTEM_NODES
+from disagg.catalog.resources import (
+    GPU_TAINT,
+    LABEL_NODE_ENVIRONMENT,
+    LABEL_NODE_ROLE,
+    SYSTEM_NODES,
+)
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
 from disagg.local.aws import readback, readback_network
@@ -79,7 +84,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     plan = make_plan(environment, bundled_prices())
     facts = [*_cluster(environment, created), *_network(plan, created)]
     for group in plan.groups:
-        facts += _node_group(group, created)
+        facts += _node_group(environment.name, group, created)
     return facts
 
 
@@ -159,7 +164,7 @@ def _network(plan: Plan, created: Created) -> Iterator[Fact]:
     )
 
 
-def _node_group(plan: GroupPlan, created: Created) -> Iterator[Fact]:
+def _node_group(environment: str, plan: GroupPlan, created: Created) -> Iterator[Fact]:
     name = f"{plan.name} nodes"
     found = _with_role(created, plan.name)
     label = f"{LABEL_NODE_ROLE}={plan.name}"
@@ -170,6 +175,11 @@ def _node_group(plan: GroupPlan, created: Created) -> Iterator[Fact]:
             about=f"{name}: size",
             planned={"min": 0, "desired": plan.desired_nodes, "max": plan.nodes},
             created=sizes,
+        )
+        yield Fact(
+            about=f"{name}: labels",
+            planned={LABEL_NODE_ENVIRONMENT: environment, LABEL_NODE_ROLE: plan.name},
+            created=dict(sorted(group.labels.items())),
         )
         yield Fact(
             about=f"{name}: taints",

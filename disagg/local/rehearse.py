@@ -11,12 +11,14 @@ from typing import Any
 from disagg.checks.environment import Checked
 from disagg.checks.rehearsal import NODES
 from disagg.errors import CheckFailedError, DisaggError, Problem
-from disagg.local.cluster.api import Api
+from disagg.local.cluster.api import Cluster
+from disagg.local.cluster.apply import Manifests, apply_all
 from disagg.local.cluster.binaries import KUBERNETES, binaries
 from disagg.local.cluster.control_plane import ControlPlane
+from disagg.local.cluster.life import lose_node
 from disagg.local.cluster.nodes import UnknownNodeError, group_of, make_nodes
 from disagg.local.cluster.report import Loss, Report, make_report, waiting
-from disagg.local.cluster.trial import Manifests, State, apply_all, apply_nodes, lose_node, settle
+from disagg.local.cluster.state import State, apply_nodes, settle
 from disagg.local.compare import Created
 from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
 
@@ -55,11 +57,12 @@ def judge(
             tell(Done(f"API server on 127.0.0.1:{plane.port}, scheduler, controllers, kwok"))
             if not KUBERNETES.startswith(f"{created.cluster.version}."):
                 tell(Detail(f"the cluster will run {created.cluster.version}: close, not the same"))
-            return examine(plane.api(), manifests, nodes, tell, {"ready": plane.ready_seconds})
+            seconds = {"ready": plane.ready_seconds}
+            return examine(plane.cluster(), manifests, nodes, tell, seconds)
 
 
 def examine(
-    api: Api,
+    cluster: Cluster,
     manifests: Manifests,
     nodes: Sequence[Node],
     tell: Tell,
@@ -68,6 +71,7 @@ def examine(
     lose_nodes: bool = True,
 ) -> Report:
     """Let a running, empty control plane judge manifests on nodes."""
+    api = cluster.api
     with _timed(seconds, "nodes"):
         tell(Step("Nodes, from what was read back"))
         apply_nodes(api, nodes)
@@ -78,13 +82,13 @@ def examine(
         tell(Done(f"{applied.accepted} accepted, {len(applied.refusals)} refused"))
     with _timed(seconds, "place"):
         tell(Step("The scheduler places the pods"))
-        state = settle(api)
+        state = settle(cluster)
         tell(Done(f"{len(state.pods) - len(state.pending)} of {len(state.pods)} have a place"))
     quotas = api.items("/api/v1/resourcequotas")
     whole = state.settled and not (state.pending or state.unmade)
     tried = lose_nodes and whole
     with _timed(seconds, "losses"):
-        losses = _losses(api, nodes, tell) if tried else ()
+        losses = _losses(cluster, nodes, tell) if tried else ()
     return make_report(
         kubernetes=KUBERNETES,
         nodes=nodes,
@@ -97,10 +101,10 @@ def examine(
     )
 
 
-def _losses(api: Api, nodes: Sequence[Node], tell: Tell) -> tuple[Loss, ...]:
+def _losses(cluster: Cluster, nodes: Sequence[Node], tell: Tell) -> tuple[Loss, ...]:
     """Delete one node of each group that has pods, one after the other, and bring each back."""
     tell(Step("One node of each group is lost"))
-    used = {one.node for one in settle(api).pods}
+    used = {one.node for one in settle(cluster).pods}
     chosen: dict[str, Node] = {}
     for one in nodes:
         if one["metadata"]["name"] in used:
@@ -108,7 +112,7 @@ def _losses(api: Api, nodes: Sequence[Node], tell: Tell) -> tuple[Loss, ...]:
     found = []
     for group, node in chosen.items():
         rest = [one for one in nodes if one is not node]
-        after: State = lose_node(api, node)
+        after: State = lose_node(cluster, node)
         name = node["metadata"]["name"]
         found.append(Loss(node=name, group=group, waiting=waiting(after, rest, node)))
     homeless = sum(one.pods for loss in found for one in loss.waiting)

@@ -143,8 +143,8 @@ def server_requests(pool: Pool, instance: InstanceType) -> Resources:
 
 
 def baseline_as_pool(baseline: BaselinePool) -> Pool:
-    """Return the baseline pool with the defaults of the other pools, one replica at least."""
-    return Pool(replicas=max(1, baseline.replicas), tensor_parallel=baseline.tensor_parallel)
+    """Return the baseline pool with the defaults of the other pools."""
+    return Pool(replicas=1, tensor_parallel=baseline.tensor_parallel)
 
 
 def pool_groups(role: str, serving: Serving, capacity: Capacity) -> tuple[str, ...]:
@@ -189,14 +189,16 @@ def pod(role: str, serving: Serving, capacity: Capacity) -> PodPlan:
 def pods(serving: Serving, capacity: Capacity) -> tuple[tuple[PodPlan, int], ...]:
     """Return one pod of each role that runs, and how many of it.
 
-    Decode comes first: its pods are the larger ones, and their priority is higher.
+    Decode comes first: its pods are the larger ones, and their priority is higher. The baseline
+    runs only when these do not.
     """
-    counts = {
-        "decode": serving.decode.replicas,
-        "prefill": serving.prefill.replicas,
-        "baseline": serving.baseline.replicas,
-    }
-    return tuple((pod(role, serving, capacity), count) for role, count in counts.items() if count)
+    counts = {"decode": serving.decode.replicas, "prefill": serving.prefill.replicas}
+    return tuple((pod(role, serving, capacity), count) for role, count in counts.items())
+
+
+def pods_on_a_node(one: PodPlan, instance: InstanceType) -> int:
+    """Return how many pods of a role one empty node takes."""
+    return one.requests.fits_in(node_resources(instance))
 
 
 def nodes(capacity: Capacity) -> tuple[NodePlan, ...]:

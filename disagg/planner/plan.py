@@ -116,7 +116,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
     waste = idle(filled, node_prices)
     extended = prices.find("eks_cluster_extended_support", Offer.SERVICE, region)
     counted = Counter(one.role for node in filled for one in node.pods)
-    roles = [role for role in ("prefill", "decode", "baseline") if counted[role]]
+    roles = [role for role in ("prefill", "decode") if counted[role]]
     group_plans = tuple(_group(name, environment) for name in groups(capacity))
     return Plan(
         environment=environment.name,

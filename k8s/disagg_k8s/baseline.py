@@ -13,9 +13,8 @@ from disagg_k8s.manifest import Concern, Json
 class BaselinePool(Concern):
     """Servers that do both phases themselves: no KV transfer, no EFA, their own Service.
 
-    The router never picks one: they carry none of the labels it selects by. Rendered with the
-    replicas of the file, 0 by default, so that the comparison starts with `kubectl scale` and costs
-    nothing before.
+    The router never picks one: they carry none of the labels it selects by. Rendered with no
+    replicas, so that the comparison starts with `kubectl scale` and costs nothing before.
     """
 
     def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
@@ -23,16 +22,13 @@ class BaselinePool(Concern):
         namespace = environment.serving_namespace
         labels = names.baseline_labels(environment)
         selector = names.selector(environment, names.BASELINE)
-        replicas = environment.serving.baseline.replicas
         self.add(
             "Deployment",
             names.BASELINE,
             api_version="apps/v1",
             namespace=namespace,
             labels=labels,
-            body={
-                "spec": server.server_deployment(replicas, selector, labels, _pod_spec(environment))
-            },
+            body={"spec": server.server_deployment(0, selector, labels, _pod_spec(environment))},
         )
         port = {"name": "http", "port": names.SERVER_PORT, "targetPort": "modelserver"}
         self.add(
@@ -75,7 +71,7 @@ def _pod_spec(environment: Environment) -> Json:
     }
     return {
         **server.pod_base(environment, names.BASELINE),
-        **server.placement(plan, instance_types),
+        **server.placement(environment, plan, instance_types),
         "terminationGracePeriodSeconds": grace,
         "containers": [container],
         "volumes": server.volumes(plan.shm_mib),

@@ -2,7 +2,6 @@
 
 from constructs import Construct
 
-from disagg.catalog.resources import LABEL_HOSTNAME, LABEL_ZONE
 from disagg.config.environment import Environment, Pool
 from disagg.planner.layout import (
     SIDECAR_CPU_MILLI,
@@ -83,8 +82,7 @@ def _pod_spec(
     grace = drain_seconds + server.LONGEST_ANSWER_SECONDS + server.MARGIN_SECONDS
     return {
         **server.pod_base(environment, role),
-        **server.placement(plan, [instance]),
-        "affinity": _affinity(environment, role),
+        **server.placement(environment, plan, [instance]),
         "terminationGracePeriodSeconds": grace,
         "initContainers": [*fabric.fabric_gate(environment, plan), *sidecar],
         "containers": [_server(environment, plan, port, drain_seconds, privilege)],
@@ -157,25 +155,3 @@ def _sidecar(environment: Environment) -> Json:
         "securityContext": names.HARDENED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-
-
-def _affinity(environment: Environment, role: str) -> Json:
-    """Return where a pod may stand: in one zone, and away from the other role.
-
-    Why the zone: EFA traffic does not leave one. Why the node: between pods of one node there is no
-    NVLink path, and LIBFABRIC to itself stalls.
-    """
-    together = {
-        "labelSelector": {"matchLabels": names.pool_selector(environment)},
-        "topologyKey": LABEL_ZONE,
-    }
-    required = "requiredDuringSchedulingIgnoredDuringExecution"
-    affinity: Json = {"podAffinity": {required: [together]}}
-    if environment.serving.placement != "colocate":
-        other = names.DECODE if role == names.PREFILL else names.PREFILL
-        apart = {
-            "labelSelector": {"matchLabels": names.selector(environment, other)},
-            "topologyKey": LABEL_HOSTNAME,
-        }
-        affinity["podAntiAffinity"] = {required: [apart]}
-    return affinity

@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 
+from disagg.catalog.resources import LABEL_NODE_ENVIRONMENT
 from disagg.config.environment import Environment, GpuGroup
 from disagg.planner.layout import groups
 from disagg_constructs import (
@@ -63,6 +64,7 @@ class CapacityStack(EnvironmentStack):
                 desired_nodes=plan.desired_nodes,
                 kubernetes_version=self._environment.cluster.kubernetes_version,
                 placement_group_name=self.fabric.placement_group_name,
+                labels={LABEL_NODE_ENVIRONMENT: self._environment.name},
                 root_volume_gib=plan.root_volume_gib,
                 tags=tags_of(self._environment),
             ),

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from disagg.catalog.definitions import DEFINITION_MODULES
 from disagg.catalog.flags import FLAG_TABLES
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SOURCE
 from disagg.catalog.images import IMAGE_PROFILES
@@ -38,6 +39,8 @@ def _sources() -> Iterator[tuple[str, Source]]:
         yield f"{price.item} {price.offer} {price.region}", price.source
     for (program, number), table in FLAG_TABLES.items():
         yield f"{program} {number}", table.source
+    for module in DEFINITION_MODULES:
+        yield module.path, module.source
     yield "load balancer controller", LOAD_BALANCER_SOURCE
     yield "kv transfer", KV_TRANSFER_SOURCE
     yield "regions", REGIONS_SOURCE
@@ -60,7 +63,7 @@ def test_no_table_is_empty() -> None:
 def test_every_row_has_a_source_and_a_date(name: str, source: Source) -> None:
     assert len(source.reference) > 10, name
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", source.date), name
-    assert date(2025, 1, 1) <= date.fromisoformat(source.date) <= date(2026, 11, 23), name
+    assert date(2025, 1, 1) <= date.fromisoformat(source.date) <= date(2026, 11, 27), name
 
 
 def test_every_key_is_the_name_of_its_row() -> None:

@@ -113,9 +113,8 @@ PAIRS: dict[str, Pair] = {
         },
     ),
     "DISAGG-CAP-012": Pair({"serving.prefill.replicas": 4}, {"serving.prefill.replicas": 8}),
-    "DISAGG-CAP-014": Pair(
-        {"capacity.prefill.nodes": 2, "serving.baseline": {"replicas": 1}}, {"serving.baseline": {}}
-    ),
+    # Half of a node's 189450m, the routing sidecar's 1000m included.
+    "DISAGG-CAP-014": Pair({"serving.decode.cpu": 94}, {"serving.decode.cpu": 93}, "reference"),
     "DISAGG-CAP-013": Pair(
         {}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"
     ),

@@ -32,10 +32,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "short context": {"serving__max_context_tokens": 8192},
     "another model": {"serving__model": "Qwen/Qwen3-32B"},
     "recompute": {"serving__kv_transfer": {"failure_policy": "recompute", "lease_seconds": 120}},
-    "with a baseline": {
-        "serving__prefill": {"replicas": 4, "tensor_parallel": 1},
-        "serving__baseline": {"replicas": 1, "tensor_parallel": 4},
-    },
+    "a wide baseline": {"serving__baseline": {"tensor_parallel": 8}},
 }
 
 

@@ -1,7 +1,10 @@
 """Every rule about objects and pods, broken in one place."""
 
+from typing import Any
+
 import pytest
 from manifest_edits import (
+    Files,
     Mutation,
     Violation,
     argument,
@@ -10,6 +13,7 @@ from manifest_edits import (
     deployment,
     each,
     found_after,
+    node_label,
     one,
     picker,
     pod,
@@ -32,6 +36,11 @@ from disagg.checks.manifests import (
     pod_rules,
 )
 from disagg.checks.rule import rules_of
+
+
+def budget(files: Files) -> dict[str, Any]:
+    return one(files, "PodDisruptionBudget", "decode")
+
 
 VIOLATIONS: list[Violation] = [
     (
@@ -72,6 +81,14 @@ VIOLATIONS: list[Violation] = [
         ),
     ),
     ("DISAGG-OBJ-006", "a missing port", put("spec.ports.0.targetPort", "web", service("router"))),
+    *(
+        (
+            "DISAGG-OBJ-007",
+            f"{most} at a time of the two on a node",
+            put("spec.maxUnavailable", most, budget),
+        )
+        for most in (1, 3, "50%")
+    ),
     (
         "DISAGG-OBJ-007",
         "a budget that blocks",
@@ -81,7 +98,7 @@ VIOLATIONS: list[Violation] = [
                 "minAvailable": 2,
                 "selector": {"matchLabels": {"app.kubernetes.io/component": "decode"}},
             },
-            lambda files: one(files, "PodDisruptionBudget", "decode"),
+            budget,
         ),
     ),
     ("DISAGG-OBJ-008", "a missing account", put("serviceAccountName", "nobody", decode_pod)),
@@ -155,11 +172,9 @@ VIOLATIONS: list[Violation] = [
         "a short grace period",
         put("terminationGracePeriodSeconds", 30, prefill_pod),
     ),
-    (
-        "DISAGG-POD-013",
-        "no such group",
-        put("nodeSelector", {"disagg/role": "shared"}, decode_pod),
-    ),
+    ("DISAGG-POD-013", "no such group", node_label("disagg/role", "shared", decode_pod)),
+    ("DISAGG-POD-013", "no environment", node_label("disagg/environment", None, decode_pod)),
+    ("DISAGG-POD-013", "another's nodes", node_label("disagg/environment", "red", prefill_pod)),
     ("DISAGG-POD-013", "no toleration", put("tolerations", [], decode_pod)),
     ("DISAGG-POD-013", "of another taint", put("tolerations.0.key", "amd.com/gpu", decode_pod)),
     ("DISAGG-POD-013", "of another value", put("tolerations.0.value", "true", decode_pod)),
@@ -169,11 +184,7 @@ VIOLATIONS: list[Violation] = [
     (
         "DISAGG-POD-013",
         "another type",
-        put(
-            "nodeSelector",
-            {"disagg/role": "decode", "node.kubernetes.io/instance-type": "p5en.48xlarge"},
-            decode_pod,
-        ),
+        node_label("node.kubernetes.io/instance-type", "p5en.48xlarge", decode_pod),
     ),
     ("DISAGG-POD-014", "too many pods", put("spec.replicas", 3, deployment("decode"))),
     ("DISAGG-POD-014", "too much memory", put("resources.requests.memory", "1Ti", decode)),

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from manifest_edits import (
-    AFFINITY,
     Mutation,
     Violation,
     argument,
@@ -15,6 +14,7 @@ from manifest_edits import (
     deployment,
     each,
     found_after,
+    node_label,
     prefill,
     prefill_pod,
     put,
@@ -64,22 +64,14 @@ VIOLATIONS: list[Violation] = [
     ("DISAGG-SRV-005", "block sizes", argument("--block-size", "64", decode)),
     ("DISAGG-SRV-005", "cache types", argument("--kv-cache-dtype", "fp8", decode)),
     ("DISAGG-SRV-005", "models", lambda f: decode(f)["args"].__setitem__(0, "openai/gpt-oss-20b")),
-    ("DISAGG-SRV-006", "no zone", put("affinity.podAffinity", None, decode_pod)),
+    ("DISAGG-SRV-006", "no zone", node_label("topology.k8s.aws/zone-id", None, decode_pod)),
     (
         "DISAGG-SRV-006",
-        "only its own role",
-        lambda f: decode_pod(f)["affinity"]["podAffinity"][AFFINITY][0]["labelSelector"][
-            "matchLabels"
-        ].update({"llm-d.ai/role": "decode"}),
+        "another zone",
+        node_label("topology.k8s.aws/zone-id", "usw2-az1", prefill_pod),
     ),
-    ("DISAGG-SRV-007", "no anti-affinity", put("affinity.podAntiAffinity", None, prefill_pod)),
-    (
-        "DISAGG-SRV-007",
-        "from its own role too",
-        lambda f: prefill_pod(f)["affinity"]["podAntiAffinity"][AFFINITY][0][
-            "labelSelector"
-        ].update(matchLabels={"app.kubernetes.io/instance": "pilot"}),
-    ),
+    ("DISAGG-SRV-007", "no group", node_label("disagg/role", None, prefill_pod)),
+    ("DISAGG-SRV-007", "the other's nodes", node_label("disagg/role", "prefill", decode_pod)),
     (
         "DISAGG-SRV-008",
         "p5en's two for each GPU",

@@ -38,7 +38,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
                 "shm_gib": 32,
                 "huge_pages_mib": 5120,
             },
-            "serving__baseline": {"replicas": 1, "tensor_parallel": 4},
+            "serving__baseline": {"tensor_parallel": 8},
         },
     ),
 }
@@ -189,12 +189,34 @@ def test_defaults_leave_options_out() -> None:
     assert prefill["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["IPC_LOCK"]}
 
 
-def test_colocated_roles_share_a_node_and_separate_ones_refuse_to() -> None:
-    for variant, apart in {"pilot": True, "reference": False}.items():
-        found = objects(disagg_k8s.render(environment(variant)))
-        for role in ("prefill", "decode"):
-            affinity = found["Deployment", role]["spec"]["template"]["spec"]["affinity"]
-            assert ("podAntiAffinity" in affinity) is apart
+@pytest.mark.parametrize(
+    ("variant", "groups"), [("pilot", ("prefill", "decode")), ("reference", ("shared", "shared"))]
+)
+def test_pools_are_bound_to_their_groups_environment_type_and_zone(
+    variant: str, groups: tuple[str, str]
+) -> None:
+    found = objects(disagg_k8s.render(environment(variant)))
+    for role, group in zip(("prefill", "decode"), groups, strict=True):
+        pod = found["Deployment", role]["spec"]["template"]["spec"]
+        assert pod["nodeSelector"] == {
+            "disagg/environment": variant,
+            "disagg/role": group,
+            "node.kubernetes.io/instance-type": "p6-b200.48xlarge",
+            "topology.k8s.aws/zone-id": "usw2-az2",
+        }
+        assert "affinity" not in pod
+
+
+def test_a_budget_lets_the_pods_of_one_node_go_together() -> None:
+    # Oracle: eight GPUs a node; with 90 of its 189 cores a prefill pod, two on one; by hand.
+    for edits, prefill in (({}, 8), ({"serving__prefill__cpu": 90}, 2)):
+        edits = {"serving__prefill__replicas": 2, **edits}
+        found = objects(disagg_k8s.render(checked("pilot", **edits).environment))
+        budgets = {
+            role: found["PodDisruptionBudget", role]["spec"]["maxUnavailable"]
+            for role in ("prefill", "decode")
+        }
+        assert budgets == {"prefill": prefill, "decode": 2}
 
 
 def test_the_baseline_waits_with_no_replicas_and_takes_any_gpu_node() -> None:

@@ -57,14 +57,17 @@ def test_logical_ids_of_what_has_state_do_not_change(name: str, *, update_golden
 def test_separate_nodes_make_a_group_for_each_role() -> None:
     capacity = layer("pilot", "Capacity")
     labels = [one["Labels"] for one in of_type(capacity, "AWS::EKS::Nodegroup").values()]
-    assert labels == [{"disagg/role": "prefill"}, {"disagg/role": "decode"}]
+    assert labels == [
+        {"disagg/environment": "pilot", "disagg/role": role} for role in ("prefill", "decode")
+    ]
     assert len(of_type(capacity, "AWS::EC2::PlacementGroup")) == 1
     assert len(of_type(capacity, "AWS::EC2::SecurityGroup")) == 1
 
 
 def test_colocation_makes_one_shared_group_and_one_node_needs_no_placement_group() -> None:
     capacity = layer("reference", "Capacity")
-    assert only(capacity, "AWS::EKS::Nodegroup")["Labels"] == {"disagg/role": "shared"}
+    labels = {"disagg/environment": "reference", "disagg/role": "shared"}
+    assert only(capacity, "AWS::EKS::Nodegroup")["Labels"] == labels
     assert not of_type(capacity, "AWS::EC2::PlacementGroup")
 
 

@@ -1,6 +1,7 @@
 """Rules about GPU nodes: their types, their groups, and whether every pod has a place."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.prices import Prices
@@ -11,7 +12,7 @@ from disagg.config.environment import Aws, Capacity, Pricing, Serving
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
 from disagg.planner.fit import Shortage, full_layout, idle, placement, shortages
-from disagg.planner.layout import groups
+from disagg.planner.layout import groups, node_resources, pods
 
 
 def _placeable(serving: Serving, capacity: Capacity) -> bool:
@@ -236,21 +237,40 @@ def no_gpu_is_idle(
         )
 
 
-@rule("DISAGG-CAP-014", severity=Severity.WARNING)
-def baseline_does_not_run_beside_the_pools(serving: Serving) -> Iterator[Finding]:
-    """The baseline runs when the pools are scaled down, not beside them.
+@rule("DISAGG-CAP-014")
+def shared_nodes_are_shared_by_gpus(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+    """On shared nodes a pod asks for no more CPU, RAM and huge pages than its GPUs' share.
 
-    The plan packs pods tightly; the scheduler spreads those of one pool over its nodes, which
-    leaves free GPUs scattered. A baseline pod has the lowest priority and may find no node with
-    enough of them. And a control that shares its nodes with what it is compared with is none.
+    The scheduler decides which pods share a node, and EKS lets nobody configure it. As long as
+    devices run out first, any distribution leaves room for the rest; a pod that takes more than its
+    share makes free GPUs useless, on whichever node it happens to land. Source: random layouts
+    before a real scheduler 1.34.
     """
-    if serving.baseline.replicas:
-        yield Finding(
-            at=("serving", "baseline", "replicas"),
-            got=f"{serving.baseline.replicas} baseline pods beside the pools",
-            need="0 while the pools run",
-            fix="leave it at 0; for the control run scale by hand: docs/deploy.md",
+    if serving.placement != "colocate" or not _placeable(serving, capacity):
+        return
+    whole = node_resources(INSTANCE_TYPES[groups(capacity)["shared"].instance_type])
+    for one, _ in pods(serving, capacity):
+        asked = one.requests
+        share = max(
+            Fraction(asked.gpus, whole.gpus), Fraction(asked.efa_devices, whole.efa_devices)
         )
+        for name, key, unit in _SHARED:
+            amount, most = getattr(asked, name), int(getattr(whole, name) * share)
+            if amount > most:
+                yield Finding(
+                    at=("serving", one.role, key),
+                    got=f"{amount:,} {unit} a pod",
+                    need=f"at most {most:,} {unit}, the share of {asked.gpus} of {whole.gpus} GPUs",
+                    fix=f"lower serving.{one.role}.{key}, or set placement to separate_nodes",
+                )
+
+
+_SHARED = (
+    ("cpu_milli", "cpu", "millicores"),
+    ("memory_mib", "memory_gib", "MiB"),
+    ("huge_pages_mib", "huge_pages_mib", "MiB"),
+)
+"""Field of `Resources`, key of the file, and unit of what pods of a node share beside devices."""
 
 
 @rule("DISAGG-CAP-013", severity=Severity.WARNING)

@@ -9,16 +9,13 @@ from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Capacity, Pool, Serving, Workload
 from disagg.errors import Severity
-from disagg.planner.layout import baseline_as_pool, groups, pool_groups
+from disagg.planner.layout import groups, pool_groups
 from disagg.planner.memory import GpuMemory, gpu_memory
 from disagg.units import bytes_to_gib
 
 
 def _pools(serving: Serving) -> dict[str, Pool]:
-    pools = {"prefill": serving.prefill, "decode": serving.decode}
-    if serving.baseline.replicas:
-        pools["baseline"] = baseline_as_pool(serving.baseline)
-    return pools
+    return {"prefill": serving.prefill, "decode": serving.decode}
 
 
 def _context(serving: Serving, model: Model) -> int:

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, title, walk
+from disagg.checks.manifests.placement_rules import pods_on_a_node
 from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Environment
 
 BUILT_IN_KINDS = frozenset(
     {
@@ -147,24 +149,25 @@ def service_ports_exist(manifests: Manifests) -> Iterator[Finding]:
 
 
 @rule("DISAGG-OBJ-007")
-def budgets_let_a_node_drain(manifests: Manifests) -> Iterator[Finding]:
-    """No PodDisruptionBudget forbids every eviction.
+def budgets_let_a_node_drain(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
+    """Every PodDisruptionBudget lets the pods of one node go together, and no more.
 
-    `minAvailable: 1` on one replica answers 429 to every drain of its node. Source: measured on a
-    real API server 1.34.
+    There is no spare GPU node: what is evicted waits until its node is replaced. So a smaller
+    budget blocks the drain of a full node for ever, which ends an EKS node group's upgrade, and a
+    larger one lets two nodes go at once. Source: measured on a real API server 1.34.
     """
     for one in manifests.kind("PodDisruptionBudget"):
         spec = one["spec"]
         match = spec.get("selector", {}).get("matchLabels", {})
         for workload in _selected(manifests, one, match):
-            least = spec.get("minAvailable", 0)
-            blocked = spec.get("maxUnavailable") in (0, "0%") or least == "100%"
-            if blocked or (isinstance(least, int) and least >= workload.replicas > 0):
+            most = pods_on_a_node(workload, environment)
+            given = spec.get("maxUnavailable", f"minAvailable {spec.get('minAvailable')}")
+            if most and given != most:
                 yield Finding(
                     at=(title(one), "spec"),
-                    got=f"no pod of {workload.replicas} may be evicted",
-                    need="at least one",
-                    fix="use maxUnavailable: 1",
+                    got=f"maxUnavailable {given}",
+                    need=f"{most}, the pods of {workload.name} that one node takes",
+                    fix=f"set maxUnavailable to {most}",
                 )
 
 

@@ -10,6 +10,7 @@ from disagg.catalog.resources import (
     GPU_TAINT,
     HUGE_PAGES_2MI,
     LABEL_INSTANCE_TYPE,
+    LABEL_NODE_ENVIRONMENT,
     LABEL_NODE_ROLE,
     NVIDIA_GPU,
 )
@@ -56,7 +57,8 @@ def gpu_pods_are_bound_to_nodes_that_exist(
     """Every pod with GPUs is bound to node groups of the file and tolerates their taint.
 
     Without it the pod waits for ever, or lands on another type of node with other EFA cards:
-    llm-d's overlay names p5en and leaves all pods pending on p6-b200.
+    llm-d's overlay names p5en and leaves all pods pending on p6-b200. The environment
+    keeps it off the nodes of another, with which EFA would be open.
     """
     named = groups(environment.capacity)
     types = {group.instance_type for group in named.values()}
@@ -64,19 +66,22 @@ def gpu_pods_are_bound_to_nodes_that_exist(
         if NVIDIA_GPU not in workload.requests:
             continue
         bound = _groups_of(workload)
-        chosen = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
+        selector = workload.pod.get("nodeSelector", {})
+        chosen, owner = selector.get(LABEL_INSTANCE_TYPE), selector.get(LABEL_NODE_ENVIRONMENT)
         tolerated = any(_tolerates_gpus(t) for t in workload.pod.get("tolerations", []))
         if (
             not bound
             or not bound <= set(named)
             or (chosen and chosen not in types)
             or not tolerated
+            or owner != environment.name
         ):
             yield Finding(
                 at=(*workload.at, "nodeSelector"),
-                got=f"groups {sorted(bound)}, type {chosen}, tolerates the taint: {tolerated}",
-                need=f"groups of {sorted(named)}, a type of {sorted(types)}, a toleration of"
-                f" {'='.join(GPU_TAINT)}:NoSchedule",
+                got=f"groups {sorted(bound)} of environment {owner}, type {chosen},"
+                f" tolerates the taint: {tolerated}",
+                need=f"groups of {sorted(named)} of environment {environment.name}, a type of"
+                f" {sorted(types)}, a toleration of {'='.join(GPU_TAINT)}:NoSchedule",
                 fix="bind the pod to the group of its role",
             )
 
@@ -93,6 +98,20 @@ _PER_UNIT = {
     "memory": Decimal(1) / 1024**2,
     HUGE_PAGES_2MI: Decimal(1) / 1024**2,
 }
+
+
+def pods_on_a_node(workload: Workload, environment: Environment) -> int:
+    """Return how many pods of a workload one empty node of its type takes; 0: it has no GPUs."""
+    named = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE, "")
+    types = {group.instance_type for group in groups(environment.capacity).values()}
+    if named not in types or NVIDIA_GPU not in workload.requests:
+        return 0
+    whole = node_resources(INSTANCE_TYPES[named])
+    return min(
+        int(getattr(whole, field) // (amount * _PER_UNIT.get(name, Decimal(1))))
+        for name, field in _AMOUNTS.items()
+        if (amount := workload.requests.get(name, Decimal(0)))
+    )
 
 
 @rule("DISAGG-POD-014")

@@ -8,17 +8,16 @@ from disagg.catalog.flags import SIDECAR
 from disagg.catalog.models import MODELS, Attention
 from disagg.catalog.resources import (
     EFA,
-    LABEL_HOSTNAME,
-    LABEL_ZONE,
+    LABEL_NODE_ROLE,
+    LABEL_ZONE_ID,
     NVIDIA_GPU,
     ROLE_DECODE,
     ROLE_PREFILL,
 )
-from disagg.checks.manifests.objects import Container, Manifests, Workload, selects
+from disagg.checks.manifests.objects import Container, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
 
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _ROLES = (ROLE_PREFILL, ROLE_DECODE)
 _SIDECAR_POOL_SECONDS = 90
 """How long the sidecar keeps an idle connection. Source: Go's default transport."""
@@ -145,55 +144,45 @@ def cache_geometry_is_equal(manifests: Manifests) -> Iterator[Finding]:
 
 
 @rule("DISAGG-SRV-006")
-def parallel_pods_share_a_zone(manifests: Manifests) -> Iterator[Finding]:
-    """Every prefill and decode pod requires the zone of the others.
+def pools_stand_in_the_fabric_zone(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
+    """Every prefill and decode pod is bound to nodes of the fabric's zone.
 
     EFA traffic does not leave an availability zone: across zones a transfer fails.
     """
-    roles = [workload for workload, _ in _both(manifests)]
-    for workload in roles:
-        terms = workload.pod.get("affinity", {}).get("podAffinity", {}).get(_REQUIRED, [])
-        good = [
-            term
-            for term in terms
-            if term.get("topologyKey") == LABEL_ZONE
-            and all(selects(term["labelSelector"]["matchLabels"], w.labels) for w in roles)
-        ]
-        if not good:
+    zone = environment.network.fabric_zone_id
+    for workload, _ in _both(manifests):
+        given = workload.pod.get("nodeSelector", {}).get(LABEL_ZONE_ID)
+        if given != zone:
             yield Finding(
-                at=(*workload.at, "affinity", "podAffinity"),
-                got=f"{len(terms)} required terms, none for all pods of both roles by zone",
-                need=f"a required term on {LABEL_ZONE} that selects both roles",
-                fix="render the pool with its affinity",
+                at=(*workload.at, "nodeSelector", LABEL_ZONE_ID),
+                got=str(given),
+                need=zone,
+                fix="select the zone of network.fabric_zone_id",
             )
 
 
 @rule("DISAGG-SRV-007")
 def roles_stand_apart(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
-    """Prefill and decode refuse to share a node, unless `placement` is `colocate`.
+    """Prefill and decode are bound to different node groups, unless `placement` is `colocate`.
 
     Between pods of one node there is no NVLink path, and LIBFABRIC to the same node stalls.
-    "Preferred" is not enough: it put both roles on one node in 11 of 24 runs (measured, llm-d's
-    overlay).
+    Affinity between pods is no substitute: "preferred" put both roles on one node in 11 of 24 runs
+    (measured, llm-d's overlay), and "required" lets the order of apply decide whether decode ever
+    lands (4 of 5 runs stuck).
     """
     if environment.serving.placement == "colocate":
         return
-    for role, other in (_ROLES, _ROLES[::-1]):
+    for role in _ROLES:
         for workload, _ in manifests.role(role):
-            terms = workload.pod.get("affinity", {}).get("podAntiAffinity", {}).get(_REQUIRED, [])
-            hit = {
-                w.role
-                for term in terms
-                if term.get("topologyKey") == LABEL_HOSTNAME
-                for w in manifests.workloads
-                if selects(term["labelSelector"]["matchLabels"], w.labels)
-            }
-            if hit != {other}:
+            given = workload.pod.get("nodeSelector", {}).get(LABEL_NODE_ROLE)
+            if given != role:
                 yield Finding(
-                    at=(*workload.at, "affinity", "podAntiAffinity"),
-                    got=f"kept apart from {', '.join(sorted(map(str, hit))) or 'nothing'}",
-                    need=f"a required term on {LABEL_HOSTNAME} that selects {other} only",
-                    fix="render the pool with its anti-affinity",
+                    at=(*workload.at, "nodeSelector", LABEL_NODE_ROLE),
+                    got=str(given),
+                    need=f"{role}, the group of its own role",
+                    fix="bind the pool to its own node group",
                 )
 
 

@@ -153,6 +153,14 @@ class Api:
             return self.request("POST", path, one, content_type="application/yaml", **query)
         return self.request("POST", path or self.path(one), one, **query)
 
+    def patch(self, path: str, changes: Object, *, dry_run: bool = False) -> Answer:
+        """Merge changes into what is at a path, as autoscalers and `kubectl scale` do."""
+        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
+        kind = "application/merge-patch+json"
+        return self.request("PATCH", path, changes, content_type=kind, **query)
+
     def delete(self, path: str, *, grace_seconds: int | None = None) -> Answer:
         """Delete what is at a path."""
         more = {} if grace_seconds is None else {"gracePeriodSeconds": str(grace_seconds)}
@@ -173,6 +181,23 @@ class Api:
         plural, namespaced = self._kinds[version, kind]
         namespace = one["metadata"].get("namespace", "default")
         return f"{base}/namespaces/{namespace}/{plural}" if namespaced else f"{base}/{plural}"
+
+    def versions_of(self, name: str) -> list[str]:
+        """Return every apiVersion under which the server has a kind, preferred first.
+
+        Args:
+            name: `Kind.group`.
+        """
+        kind, _, group = name.partition(".")
+        answer = self.request("GET", f"/apis/{group}")
+        if not group or not answer.accepted:
+            return []
+        groups = [one["groupVersion"] for one in answer.body["versions"]]
+        return [
+            version
+            for version in groups
+            if any(one["kind"] == kind for one in self.get(f"/apis/{version}")["resources"])
+        ]
 
     def must(self, answer: Answer) -> dict[str, Any]:
         """Return the body of an answer.
@@ -212,6 +237,20 @@ class Api:
             return Answer(response.status, json.loads(raw), warnings)
         except ValueError:
             return Answer(response.status, raw.decode(errors="replace"), warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running control plane as its administrator sees it."""
+
+    api: Api
+    scheduler: Api
+    """The scheduler's own port: its counters."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.api.close()
+        self.scheduler.close()
 
 
 def _text(warning: str) -> str:

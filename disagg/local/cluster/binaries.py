@@ -1,31 +1,32 @@
-"""The programs of the control plane: built once by Go from pinned modules, found afterwards.
-
-`python -m disagg.local.cluster.binaries` builds what is missing (`make kube`).
-"""
+"""The programs of the control plane: built once by Go from pinned modules, found afterwards."""
 
 import hashlib
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from disagg.errors import DisaggError, MissingToolError
+from disagg.errors import MissingToolError
+from disagg.local.cluster.go import (
+    CACHE,
+    OLDEST_GO,
+    SOURCES,
+    BuildError,
+    dotted,
+    find_go,
+    go_environment,
+)
 from disagg.local.processes import run_to_end
 
 KUBERNETES = "1.34.4"
 """Release of the control plane; its minor version is the one environments name."""
 KWOK = "0.7.0"
-SOURCES = Path(__file__).resolve().parents[3] / "tools"
-"""The Go modules that pin the programs; only a checkout has them."""
-DIRECTORY = SOURCES.parent / ".cache" / "bin"
-OLDEST_GO = (1, 26)
-"""What the `go` lines of the modules ask for."""
+DIRECTORY = CACHE / "bin"
 _ONE_BUILD_SECONDS = 3_600
+_BETWEEN_SIGNS_SECONDS = 15.0
 _KUBERNETES_STAMPS = "".join(
     f" -X {package}.{variable}={value}"
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -39,6 +40,8 @@ _KUBERNETES_STAMPS = "".join(
 )
 
 Say = Callable[[str], None]
+_PACKAGE = re.compile(r"[\w.~-]+(/[\w.~-]+)*")
+"""A line of `go build -v`: the path of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,6 @@ BINARIES = (
 """In the order they are started and built."""
 
 
-class BuildError(DisaggError):
-    """Go could not build a program."""
-
-
 def missing(directory: Path = DIRECTORY, sources: Path = SOURCES) -> list[str]:
     """Return the names of programs that are not there, or were built from other pins."""
     return [one.name for one in BINARIES if not _is_built(one, directory, sources)]
@@ -100,7 +99,7 @@ def binaries(directory: Path = DIRECTORY, sources: Path = SOURCES) -> dict[str, 
     if absent:
         raise MissingToolError(
             f"a control plane is needed and {', '.join(absent)} not built in {directory}\n"
-            f"  -> run: make kube   (once, about 10 minutes; needs Go {_dotted(OLDEST_GO)})"
+            f"  -> run: make kube   (once, about 10 minutes; needs Go {dotted(OLDEST_GO)})"
         )
     return {one.name: directory / one.name for one in BINARIES}
 
@@ -118,15 +117,16 @@ def build(say: Say, directory: Path = DIRECTORY, sources: Path = SOURCES) -> Non
         if one.name not in absent:
             say(f"{place}: built before")
             continue
-        go = _go()
+        go = find_go()
         say(f"{place}: building")
         began = time.monotonic()
-        _build_one(go, one, directory, sources)
+        signs = Signs(lambda done, at=place: say(f"{at}: {done:,} packages compiled"))
+        _build_one(go, one, directory, sources, signs)
         size = (directory / one.name).stat().st_size
         say(f"{place}: {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
     if absent and "GOCACHE" not in os.environ:
         # Why: 4 GB that only another build of the same pins would use.
-        shutil.rmtree(_own_cache(directory) / "build", ignore_errors=True)
+        shutil.rmtree(directory.parent / "go" / "build", ignore_errors=True)
 
 
 def stamp(one: Binary, directory: Path = DIRECTORY, sources: Path = SOURCES) -> None:
@@ -149,16 +149,36 @@ def _stamp_file(one: Binary, directory: Path) -> Path:
     return directory / f".{one.name}.stamp"
 
 
-def _build_one(go: str, one: Binary, directory: Path, sources: Path) -> None:
+class Signs:
+    """Counts the packages that Go says it compiles, and tells the count now and then."""
+
+    def __init__(
+        self, tell: Callable[[int], None], *, every: float = _BETWEEN_SIGNS_SECONDS
+    ) -> None:
+        self._tell, self._every = tell, every
+        self._compiled, self._told = 0, time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Take one line of Go's output."""
+        if _PACKAGE.fullmatch(line):
+            self._compiled += 1
+        if time.monotonic() - self._told >= self._every:
+            self._tell(self._compiled)
+            self._told = time.monotonic()
+
+
+def _build_one(
+    go: str, one: Binary, directory: Path, sources: Path, on_line: Callable[[str], None]
+) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / f".{one.name}.{os.getpid()}"
     flags = f"-s -w{one.stamps}"
-    command = [go, "build", "-trimpath", "-ldflags", flags, "-o", str(partial), one.package]
+    command = [go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(partial), one.package]
     try:
         done = run_to_end(
             command,
-            on_line=lambda _: None,
-            environment=_environment(directory),
+            on_line=on_line,
+            environment=go_environment(directory.parent / "go"),
             folder=sources / one.module,
             limit_seconds=_ONE_BUILD_SECONDS,
         )
@@ -170,71 +190,3 @@ def _build_one(go: str, one: Binary, directory: Path, sources: Path) -> None:
         stamp(one, directory, sources)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _environment(directory: Path) -> dict[str, str]:
-    """Return our environment with the settings that make the build repeatable."""
-    cache = _own_cache(directory)
-    own = {"GOCACHE": str(cache / "build"), "GOMODCACHE": str(cache / "modules")}
-    return {
-        **own,
-        **os.environ,
-        "CGO_ENABLED": "0",
-        # Why readonly: go.sum is complete, so a build that would change the pins is an error.
-        # Why modcacherw: `make clean` must be able to remove what was downloaded.
-        "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
-        "GOTOOLCHAIN": "local",
-        "GOWORK": "off",
-    }
-
-
-def _own_cache(directory: Path) -> Path:
-    return directory.parent / "go"
-
-
-def _go() -> str:
-    go = shutil.which("go")
-    oldest = _dotted(OLDEST_GO)
-    remedy = f"  -> install Go {oldest} or newer and put it on PATH, then run: make kube"
-    if go is None:
-        raise MissingToolError(
-            f"Go is needed to build the control plane and was not found\n{remedy}"
-        )
-    said = subprocess.run(  # noqa: S603 - a program of the machine, no shell
-        [go, "env", "GOVERSION"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "GOTOOLCHAIN": "local"},
-    ).stdout.strip()
-    version = re.match(r"go(\d+)\.(\d+)", said)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST_GO:
-        raise MissingToolError(f"Go {oldest} or newer is needed and {go} is {said!r}\n{remedy}")
-    return go
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))
-
-
-def main() -> int:
-    """Build and return the exit code."""
-
-    def say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-    try:
-        build(say)
-    except DisaggError as error:
-        sys.stderr.write(f"{error}\n")
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; what is built stays, and make kube goes on from there\n")
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

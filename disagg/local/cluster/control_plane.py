@@ -4,7 +4,6 @@ import http.client
 import os
 import shutil
 import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from disagg.local.cluster.api import Api
+from disagg.local.cluster.api import Api, Cluster
 from disagg.local.cluster.credentials import Credentials, make_credentials, write_kubeconfig
 from disagg.local.processes import Process, ProcessError, Service
 
@@ -56,7 +55,7 @@ class ControlPlane:
         self._running = ExitStack()
         self._processes: dict[str, Process] = {}
         self._credentials: Credentials | None = None
-        self._port = 0
+        self._port = self._scheduler_port = 0
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -101,10 +100,12 @@ class ControlPlane:
 
     def api(self) -> Api:
         """Return a client of its own for the administrator."""
-        return self._client(self._made())
+        return _client(self._made(), self._port)
 
-    def _client(self, made: Credentials) -> Api:
-        return Api(self._port, made.certificate, made.tokens["admin"])
+    def cluster(self) -> Cluster:
+        """Return clients of their own for the API server and for the scheduler's counters."""
+        made = self._made()
+        return Cluster(api=_client(made, self._port), scheduler=_client(made, self._scheduler_port))
 
     def _made(self) -> Credentials:
         if self._credentials is None:
@@ -122,10 +123,10 @@ class ControlPlane:
     def _start(self) -> None:
         made = self._credentials = make_credentials(self.directory)
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
-        etcd, peer, self._port, controllers, scheduler = _free_ports(5)
+        etcd, peer, self._port, controllers, self._scheduler_port = _free_ports(5)
         write_kubeconfig(made, "admin", self._port)
         self._run("etcd", _etcd(self.directory, made, etcd, peer), lambda: _accepts(etcd))
-        api = self._client(made)
+        api = _client(made, self._port)
         self._run(
             "kube-apiserver",
             _api_server(made, etcd, self._port),
@@ -141,10 +142,11 @@ class ControlPlane:
         ]
         for name, port, own in (
             ("kube-controller-manager", controllers, more),
-            ("kube-scheduler", scheduler, []),
+            ("kube-scheduler", self._scheduler_port, []),
         ):
             config = write_kubeconfig(made, name, self._port)
-            self._run(name, [*_client_flags(config, port), *own], partial(_healthy, port))
+            flags = [*_client_flags(made, config, port), *own]
+            self._run(name, flags, partial(_healthy, _client(made, port)))
         config = write_kubeconfig(made, "kwok", self._port)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         # Why: kwok listens on nothing to be asked, and pods are refused before the account exists.
@@ -196,18 +198,12 @@ def _accepts(port: int) -> bool:
     return _asked(connects)
 
 
-def _healthy(port: int) -> bool:
-    def answers() -> bool:
-        # Why unverified: its certificate lives in its memory only; nothing secret is sent.
-        context = ssl._create_unverified_context()  # noqa: S323, SLF001
-        connection = http.client.HTTPSConnection(HOST, port, timeout=2, context=context)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        finally:
-            connection.close()
+def _client(made: Credentials, port: int) -> Api:
+    return Api(port, made.certificate, made.tokens["admin"])
 
-    return _asked(answers)
+
+def _healthy(client: Api) -> bool:
+    return _asked(lambda: client.request("GET", "/healthz").accepted)
 
 
 def _etcd(directory: Path, made: Credentials, client: int, peer: int) -> list[str]:
@@ -260,8 +256,10 @@ def _api_server(made: Credentials, etcd: int, port: int) -> list[str]:
     return [f"--{name}={value}" for name, value in flags.items()]
 
 
-def _client_flags(config: Path, port: int) -> list[str]:
+def _client_flags(made: Credentials, config: Path, port: int) -> list[str]:
     flags = {
+        "tls-cert-file": made.certificate,
+        "tls-private-key-file": made.key,
         "kubeconfig": config,
         "authentication-kubeconfig": config,
         "authorization-kubeconfig": config,

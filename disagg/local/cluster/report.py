@@ -8,8 +8,9 @@ from typing import Any
 from disagg.catalog.resources import LABEL_INSTANCE_TYPE, LABEL_ZONE
 from disagg.checks.rehearsal import DROPPED, MOVING, REFUSED, UNMADE, WAITING
 from disagg.errors import Problem
+from disagg.local.cluster.apply import Applied, Manifests, title
 from disagg.local.cluster.nodes import group_of
-from disagg.local.cluster.trial import Applied, Manifests, State, title
+from disagg.local.cluster.state import State
 from disagg.local.cluster.words import explain
 
 SCHEMA_VERSION = 1
@@ -111,7 +112,7 @@ class Report:
                 one.file,
                 got=f"the API server answers {one.status}: {one.message[:_LONGEST_TEXT]}",
                 need="every object accepted",
-                fix="change the value, or the override or policy that it comes from",
+                fix=one.fix,
             )
         for one in self.applied.dropped:
             yield _problem(

@@ -13,11 +13,11 @@ from shipped import checked
 from disagg import artifacts
 from disagg.config.environment import Environment
 from disagg.errors import MissingToolError
-from disagg.local.cluster.api import Api, wait
+from disagg.local.cluster.api import Api, Cluster, wait
+from disagg.local.cluster.apply import Manifests
 from disagg.local.cluster.binaries import binaries
 from disagg.local.cluster.control_plane import ControlPlane
 from disagg.local.cluster.nodes import make_nodes
-from disagg.local.cluster.trial import Manifests
 from disagg.local.compare import Created
 from disagg.local.demo import deploy
 
@@ -73,12 +73,17 @@ def plane(
 
 
 @pytest.fixture
-def api(plane: ControlPlane) -> Iterator[Api]:
-    """Return a client; whatever a test puts into the server is gone afterwards."""
-    client = plane.api()
-    yield client
-    _empty(client)
-    client.close()
+def cluster(plane: ControlPlane) -> Iterator[Cluster]:
+    """Return clients; whatever a test puts into the server is gone afterwards."""
+    clients = plane.cluster()
+    yield clients
+    _empty(clients.api)
+    clients.close()
+
+
+@pytest.fixture
+def api(cluster: Cluster) -> Api:
+    return cluster.api
 
 
 @pytest.fixture

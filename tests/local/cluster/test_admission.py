@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from disagg.local.cluster.api import Api, wait
+from disagg.local.cluster.api import Api, Cluster, wait
+from disagg.local.cluster.apply import pod_of
 from disagg.local.cluster.report import Report
-from disagg.local.cluster.trial import pod_of
 from disagg.local.rehearse import examine
 
 pytestmark = pytest.mark.slow
@@ -26,8 +26,10 @@ def files(deployed: Deploy) -> Files:
 
 
 @pytest.fixture
-def judged(api: Api, deployed: Deploy) -> Callable[[Files], Report]:
-    return lambda files: examine(api, files, deployed().nodes, lambda _: None, {}, lose_nodes=False)
+def judged(cluster: Cluster, deployed: Deploy) -> Callable[[Files], Report]:
+    return lambda files: examine(
+        cluster, files, deployed().nodes, lambda _: None, {}, lose_nodes=False
+    )
 
 
 def one(files: Files, file: str, kind: str, name: str = "") -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from disagg.local.aws.readback import NodeGroup, Taint
-from disagg.local.cluster.api import Api
+from disagg.local.cluster.api import Api, Cluster
 from disagg.local.cluster.nodes import make_nodes
 from disagg.local.cluster.report import Report
-from disagg.local.cluster.trial import apply_nodes, settle
+from disagg.local.cluster.state import apply_nodes, settle
 from disagg.local.compare import Created
 from disagg.local.rehearse import examine
 
@@ -23,9 +23,11 @@ Edit = Callable[[NodeGroup], NodeGroup]
 Files = dict[str, list[dict[str, Any]]]
 
 
-def judged(api: Api, manifests: Any, created: Created, *, lose_nodes: bool = False) -> Report:
+def judged(
+    cluster: Cluster, manifests: Any, created: Created, *, lose_nodes: bool = False
+) -> Report:
     nodes = make_nodes(created)
-    return examine(api, manifests, nodes, lambda _: None, {}, lose_nodes=lose_nodes)
+    return examine(cluster, manifests, nodes, lambda _: None, {}, lose_nodes=lose_nodes)
 
 
 def edited(created: Created, role: str, edit: Edit) -> Created:
@@ -57,10 +59,10 @@ def waits(report: Report) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", ["pilot", "reference"])
 def test_a_shipped_environment_is_accepted_and_placed_whole(
-    name: str, api: Api, deployed: Deploy
+    name: str, cluster: Cluster, deployed: Deploy
 ) -> None:
     one = deployed(name)
-    report = judged(api, one.manifests, one.created)
+    report = judged(cluster, one.manifests, one.created)
     assert report.problems() == []
     assert report.applied.accepted == sum(map(len, one.manifests.values()))
     placed = {each.workload: sum(each.nodes.values()) for each in report.placements}
@@ -74,15 +76,17 @@ def test_a_shipped_environment_is_accepted_and_placed_whole(
     assert len(zones) == 1
 
 
-def test_the_pilot_keeps_its_roles_on_different_nodes(api: Api, deployed: Deploy) -> None:
-    report = judged(api, deployed().manifests, deployed().created)
+def test_the_pilot_keeps_its_roles_on_different_nodes(cluster: Cluster, deployed: Deploy) -> None:
+    report = judged(cluster, deployed().manifests, deployed().created)
     nodes = {each.workload: set(each.nodes) for each in report.placements}
     assert nodes["pilot-serving/decode"] == {"decode-1"}
     assert nodes["pilot-serving/prefill"] == {"prefill-1"}
 
 
-def test_losing_a_node_says_which_pods_wait_and_for_what(api: Api, deployed: Deploy) -> None:
-    report = judged(api, deployed().manifests, deployed().created, lose_nodes=True)
+def test_losing_a_node_says_which_pods_wait_and_for_what(
+    cluster: Cluster, deployed: Deploy
+) -> None:
+    report = judged(cluster, deployed().manifests, deployed().created, lose_nodes=True)
     losses = {loss.node: {one.workload: one for one in loss.waiting} for loss in report.losses}
     (router,) = losses.keys() - {"decode-1", "prefill-1"}
     assert losses[router] == {}
@@ -90,7 +94,7 @@ def test_losing_a_node_says_which_pods_wait_and_for_what(api: Api, deployed: Dep
     assert losses["prefill-1"]["pilot-serving/prefill"].pods == 8
     assert "no other node" in losses["prefill-1"]["pilot-serving/prefill"].why
     assert "one node more" in losses["prefill-1"]["pilot-serving/prefill"].fix
-    assert all(one.node for one in settle(api).pods)
+    assert all(one.node for one in settle(cluster).pods)
 
 
 def relabel(group: NodeGroup) -> NodeGroup:
@@ -134,10 +138,10 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_the_two_sides_disagree_on_shows_as_pending_pods(
-    fault: str, api: Api, deployed: Deploy
+    fault: str, cluster: Cluster, deployed: Deploy
 ) -> None:
     role, edit, waiting, words = FAULTS[fault]
-    report = judged(api, deployed().manifests, edited(deployed().created, role, edit))
+    report = judged(cluster, deployed().manifests, edited(deployed().created, role, edit))
     assert waits(report) == waiting
     assert words in report.waiting[0].why
     (problem,) = report.problems()
@@ -148,13 +152,13 @@ def test_what_the_two_sides_disagree_on_shows_as_pending_pods(
     assert report.losses == ()
 
 
-def test_another_zone_for_one_role_is_found(api: Api, deployed: Deploy) -> None:
+def test_another_zone_for_one_role_is_found(cluster: Cluster, deployed: Deploy) -> None:
     created = deployed().created
     here = next(one for one in created.node_groups if one.labels["disagg/role"] == "decode")
     (zone,) = {one.zone_name for one in created.subnets if one.id in here.subnet_ids}
     other = next(one for one in created.subnets if one.zone_name != zone)
     moved = edited(created, "prefill", lambda group: replace(group, subnet_ids=(other.id,)))
-    report = judged(api, deployed().manifests, moved)
+    report = judged(cluster, deployed().manifests, moved)
     # Why either: they must be in one zone, and the first that is placed decides which.
     assert waits(report) in (DECODE, PREFILL)
     assert "zone" in report.waiting[0].why
@@ -166,29 +170,29 @@ def changed(manifests: Any, file: str, kind: str) -> tuple[Files, dict[str, Any]
 
 
 def test_more_gpus_than_a_node_has_and_than_are_left_are_told_apart(
-    api: Api, deployed: Deploy
+    cluster: Cluster, deployed: Deploy
 ) -> None:
     files, decode = changed(deployed().manifests, "30-decode-pool.yaml", "Deployment")
     decode["spec"]["replicas"] = 3
-    report = judged(api, files, deployed().created)
+    report = judged(cluster, files, deployed().created)
     assert waits(report) == {"pilot-serving/decode": 1}
     assert "other pods leave less" in report.waiting[0].why
     assert "1 node more in its group, or 1 replicas fewer" in report.waiting[0].fix
 
 
-def test_more_gpus_than_any_node_has_are_named(api: Api, deployed: Deploy) -> None:
+def test_more_gpus_than_any_node_has_are_named(cluster: Cluster, deployed: Deploy) -> None:
     files, decode = changed(deployed().manifests, "30-decode-pool.yaml", "Deployment")
     resources = decode["spec"]["template"]["spec"]["containers"][0]["resources"]
     for amounts in resources.values():
         amounts["nvidia.com/gpu"] = "16"
-    report = judged(api, files, deployed().created)
+    report = judged(cluster, files, deployed().created)
     assert waits(report) == DECODE
     assert "16 nvidia.com/gpu, and no node it may use gives more than 8" in report.waiting[0].why
 
 
 @pytest.mark.parametrize("instance_type", ["p6-b200.48xlarge", "p5en.48xlarge"])
 def test_the_order_of_apply_and_of_nodes_never_matters(
-    instance_type: str, api: Api, deployed: Deploy, empty: Callable[[Api], None]
+    instance_type: str, cluster: Cluster, deployed: Deploy, empty: Callable[[Api], None]
 ) -> None:
     edits = {f"capacity__{role}__instance_type": instance_type for role in ("prefill", "decode")}
     one = deployed("pilot", **edits)
@@ -201,15 +205,15 @@ def test_the_order_of_apply_and_of_nodes_never_matters(
         order.shuffle(nodes)
         cut = order.randrange(len(objects))
         for each in [*spaces, *objects[:cut]]:
-            assert api.apply(each).accepted
-        apply_nodes(api, nodes)
+            assert cluster.api.apply(each).accepted
+        apply_nodes(cluster.api, nodes)
         for each in objects[cut:]:
-            assert api.apply(each).accepted
-        state = settle(api)
+            assert cluster.api.apply(each).accepted
+        state = settle(cluster)
         assert state.pending == (), f"seed {seed}: {state}"
         assert state.unmade == {}
         roles: dict[str, set[str]] = {}
         for pod in state.pods:
             roles.setdefault(pod.node, set()).add(pod.workload)
         assert all(len(found) == 1 for found in roles.values()), f"seed {seed}: {roles}"
-        empty(api)
+        empty(cluster.api)
