@@ -6,6 +6,10 @@ UNMADE = "DISAGG-REH-003"
 WAITING = "DISAGG-REH-004"
 MOVING = "DISAGG-REH-005"
 NODES = "DISAGG-REH-006"
+BLOCKED = "DISAGG-REH-007"
+STUCK = "DISAGG-REH-008"
+UNGUARDED = "DISAGG-REH-009"
+IDLE = "DISAGG-REH-010"
 
 CODES: dict[str, tuple[str, str]] = {
     REFUSED: (
@@ -47,6 +51,29 @@ CODES: dict[str, tuple[str, str]] = {
             "A node group names an instance type that no catalogue knows, or a subnet that is not"
             " there."
         ),
+    ),
+    BLOCKED: (
+        "Every node can be drained.",
+        (
+            "One node of each group was cordoned and its pods evicted, as an upgrade of the group"
+            " does. A disruption budget that holds for ever makes EKS give the upgrade up after 15"
+            " minutes."
+        ),
+    ),
+    STUCK: (
+        "Every workload can be replaced.",
+        (
+            "Each was rolled out once. Where every GPU is taken, a strategy that starts a new pod"
+            " before an old one is gone never ends."
+        ),
+    ),
+    UNGUARDED: (
+        "A network policy guards every pod.",
+        "Policies are evaluated on the labels of live pods; nothing enforces them here.",
+    ),
+    IDLE: (
+        "Every network policy selects pods.",
+        "One that selects none protects nothing, without an error.",
     ),
 }
 """What `disagg explain` says about each code: title and text."""

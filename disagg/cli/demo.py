@@ -53,7 +53,8 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
 def on_a_control_plane(written: "Written", created: "Created", progress: "Progress") -> None:
     """Let a control plane judge what the demo made, or say aloud that none did."""
     from disagg.local.cluster.binaries import binaries  # noqa: PLC0415
-    from disagg.local.cluster.report import lines  # noqa: PLC0415
+    from disagg.local.cluster.findings import findings  # noqa: PLC0415
+    from disagg.local.cluster.tell import lines  # noqa: PLC0415
     from disagg.local.rehearse import judge  # noqa: PLC0415
 
     try:
@@ -63,7 +64,7 @@ def on_a_control_plane(written: "Written", created: "Created", progress: "Progre
         return
     report = judge(written.manifests, created, progress, programs)
     typer.echo("\n".join(lines(report)))
-    problems = report.problems()
+    problems = findings(report)
     if problems:
         raise CheckFailedError(problems)
 

@@ -25,7 +25,8 @@ def rehearse(
     """
     checked = load_environment(env)
     show_warnings(checked.warnings)
-    from disagg.local.cluster.report import lines  # noqa: PLC0415
+    from disagg.local.cluster.findings import findings, to_json  # noqa: PLC0415
+    from disagg.local.cluster.tell import lines  # noqa: PLC0415
     from disagg.local.rehearse import rehearse as run  # noqa: PLC0415  Why: --help stays fast.
 
     table = output is Format.TABLE
@@ -34,7 +35,7 @@ def rehearse(
     if table:
         typer.echo("\n" + "\n".join(lines(report)))
     else:
-        emit(report.to_json(), output)
-    problems = report.problems()
+        emit(to_json(report), output)
+    problems = findings(report)
     if problems:
         raise CheckFailedError(problems)

@@ -2,8 +2,7 @@
 
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,15 @@ from typing import Any
 from disagg.checks.environment import Checked
 from disagg.checks.rehearsal import NODES
 from disagg.errors import CheckFailedError, DisaggError, Problem
-from disagg.local.cluster.api import Cluster
-from disagg.local.cluster.apply import Manifests, apply_all
+from disagg.local.cluster.agents import agents
+from disagg.local.cluster.apply import Manifests
 from disagg.local.cluster.binaries import KUBERNETES, binaries
 from disagg.local.cluster.control_plane import ControlPlane
-from disagg.local.cluster.life import lose_node
-from disagg.local.cluster.nodes import UnknownNodeError, group_of, make_nodes
-from disagg.local.cluster.report import Loss, Report, make_report, waiting
-from disagg.local.cluster.state import State, apply_nodes, settle
+from disagg.local.cluster.examine import Stage, examine
+from disagg.local.cluster.nodes import UnknownNodeError, make_nodes
+from disagg.local.cluster.report import Report
 from disagg.local.compare import Created
 from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
-
-Node = Mapping[str, Any]
 
 
 def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
@@ -58,66 +54,8 @@ def judge(
             if not KUBERNETES.startswith(f"{created.cluster.version}."):
                 tell(Detail(f"the cluster will run {created.cluster.version}: close, not the same"))
             seconds = {"ready": plane.ready_seconds}
-            return examine(plane.cluster(), manifests, nodes, tell, seconds)
-
-
-def examine(
-    cluster: Cluster,
-    manifests: Manifests,
-    nodes: Sequence[Node],
-    tell: Tell,
-    seconds: dict[str, float],
-    *,
-    lose_nodes: bool = True,
-) -> Report:
-    """Let a running, empty control plane judge manifests on nodes."""
-    api = cluster.api
-    with _timed(seconds, "nodes"):
-        tell(Step("Nodes, from what was read back"))
-        apply_nodes(api, nodes)
-        tell(Done(", ".join(one["metadata"]["name"] for one in nodes)))
-    with _timed(seconds, "apply"):
-        tell(Step("Apply every manifest, strictly"))
-        applied = apply_all(api, manifests)
-        tell(Done(f"{applied.accepted} accepted, {len(applied.refusals)} refused"))
-    with _timed(seconds, "place"):
-        tell(Step("The scheduler places the pods"))
-        state = settle(cluster)
-        tell(Done(f"{len(state.pods) - len(state.pending)} of {len(state.pods)} have a place"))
-    quotas = api.items("/api/v1/resourcequotas")
-    whole = state.settled and not (state.pending or state.unmade)
-    tried = lose_nodes and whole
-    with _timed(seconds, "losses"):
-        losses = _losses(cluster, nodes, tell) if tried else ()
-    return make_report(
-        kubernetes=KUBERNETES,
-        nodes=nodes,
-        manifests=manifests,
-        applied=applied,
-        state=state,
-        losses=losses,
-        quotas=quotas,
-        seconds=seconds,
-    )
-
-
-def _losses(cluster: Cluster, nodes: Sequence[Node], tell: Tell) -> tuple[Loss, ...]:
-    """Delete one node of each group that has pods, one after the other, and bring each back."""
-    tell(Step("One node of each group is lost"))
-    used = {one.node for one in settle(cluster).pods}
-    chosen: dict[str, Node] = {}
-    for one in nodes:
-        if one["metadata"]["name"] in used:
-            chosen.setdefault(group_of(one), one)
-    found = []
-    for group, node in chosen.items():
-        rest = [one for one in nodes if one is not node]
-        after: State = lose_node(cluster, node)
-        name = node["metadata"]["name"]
-        found.append(Loss(node=name, group=group, waiting=waiting(after, rest, node)))
-    homeless = sum(one.pods for loss in found for one in loss.waiting)
-    tell(Done(f"{len(found)} nodes tried, {homeless} pods would wait"))
-    return tuple(found)
+            stage = Stage(plane.cluster(), nodes, agents(created))
+            return examine(stage, manifests, tell, seconds)
 
 
 def _nodes(created: Created) -> list[dict[str, Any]]:
@@ -150,10 +88,3 @@ def _workplace(tell: Tell) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     shutil.rmtree(directory)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    seconds[name] = time.monotonic() - began

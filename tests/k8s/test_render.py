@@ -209,8 +209,8 @@ def test_pools_are_bound_to_their_groups_environment_type_and_zone(
 
 def test_a_budget_lets_the_pods_of_one_node_go_together() -> None:
     # Oracle: eight GPUs a node; with 90 of its 189 cores a prefill pod, two on one; by hand.
-    for edits, prefill in (({}, 8), ({"serving__prefill__cpu": 90}, 2)):
-        edits = {"serving__prefill__replicas": 2, **edits}
+    for cpu, prefill in ((8, 8), (90, 2)):
+        edits = {"serving__prefill__replicas": 2, "serving__prefill__cpu": cpu}
         found = objects(disagg_k8s.render(checked("pilot", **edits).environment))
         budgets = {
             role: found["PodDisruptionBudget", role]["spec"]["maxUnavailable"]

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from disagg.local.cluster import definitions
+from disagg.catalog.definitions import MODULE_OF
 from disagg.local.cluster.api import Answer, Api, UnknownKindError
+from disagg.local.cluster.definitions import kind_name
 
 Manifests = Mapping[str, Sequence[Mapping[str, Any]]]
 _LAG_SECONDS = 1.0
@@ -113,8 +114,8 @@ def _refused_pod(api: Api, file: str, workload: Mapping[str, Any]) -> Refusal | 
 
 def _unknown_kind(api: Api, file: str, one: Mapping[str, Any], said: str) -> Refusal:
     """Return the refusal of a kind the server does not have, and what would give it one."""
-    name = definitions.kind_name(one)
-    module = definitions.MODULE_OF.get(name)
+    name = kind_name(one)
+    module = MODULE_OF.get(name)
     served = [version for version in api.versions_of(name) if version != one["apiVersion"]]
     if served:
         said, fix = f"{said}; it has {', '.join(served)}", f"use apiVersion {served[0]}"

@@ -120,8 +120,7 @@ def build(say: Say, directory: Path = DIRECTORY, sources: Path = SOURCES) -> Non
         go = find_go()
         say(f"{place}: building")
         began = time.monotonic()
-        signs = Signs(lambda done, at=place: say(f"{at}: {done:,} packages compiled"))
-        _build_one(go, one, directory, sources, signs)
+        _build_one(go, one, directory, sources, Signs(say, place))
         size = (directory / one.name).stat().st_size
         say(f"{place}: {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
     if absent and "GOCACHE" not in os.environ:
@@ -152,10 +151,8 @@ def _stamp_file(one: Binary, directory: Path) -> Path:
 class Signs:
     """Counts the packages that Go says it compiles, and tells the count now and then."""
 
-    def __init__(
-        self, tell: Callable[[int], None], *, every: float = _BETWEEN_SIGNS_SECONDS
-    ) -> None:
-        self._tell, self._every = tell, every
+    def __init__(self, say: Say, place: str, *, every: float = _BETWEEN_SIGNS_SECONDS) -> None:
+        self._say, self._place, self._every = say, place, every
         self._compiled, self._told = 0, time.monotonic()
 
     def __call__(self, line: str) -> None:
@@ -163,7 +160,7 @@ class Signs:
         if _PACKAGE.fullmatch(line):
             self._compiled += 1
         if time.monotonic() - self._told >= self._every:
-            self._tell(self._compiled)
+            self._say(f"{self._place}: {self._compiled:,} packages compiled")
             self._told = time.monotonic()
 
 

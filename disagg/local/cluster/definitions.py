@@ -201,9 +201,7 @@ class _Loader(yaml.CSafeLoader):
     """Reads definitions, one of which has a bare `=` among its enum values."""
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node)
-)
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value))
 
 
 def _defines(definition: Mapping[str, Any]) -> str:

@@ -1,23 +1,185 @@
-"""What becomes of running pods: a node is lost, a node is drained, a workload rolls out."""
+"""What becomes of running pods: a node is lost, a node is drained, workloads roll out."""
 
-from collections.abc import Mapping
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from disagg.local.cluster.api import Cluster
-from disagg.local.cluster.state import State, apply_nodes, settle
+from disagg.local.cluster.agents import arrive
+from disagg.local.cluster.api import Api, Cluster
+from disagg.local.cluster.state import State, is_daemon, owner_of, pod_is_ready, settle
+
+_ROLLED = "disagg/rolled-out"
+_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.1
+Object = Mapping[str, Any]
 
 
-def lose_node(cluster: Cluster, node: Mapping[str, Any]) -> State:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drained:
+    """What the drain of a node came to; the node is in service again."""
+
+    evicted: int
+    blocked: Mapping[str, str]
+    """Why pods of a workload may not be evicted, by workload; empty: the node was emptied."""
+    after: State
+    """Where the pods were when the drain had come to its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolledOut:
+    """What became of pods while workloads were replaced."""
+
+    complete: bool
+    least_ready: Mapping[str, int]
+    """Ready pods of each workload at the worst moment."""
+    together: int
+    """Of moments, the fewest workloads that had a ready pod at once."""
+
+
+def lose_node(cluster: Cluster, node: Object, stand_ins: Sequence[dict[str, Any]] = ()) -> State:
     """Delete a node with its pods, return what is left of the rest, and bring the node back."""
     api = cluster.api
     name = node["metadata"]["name"]
     api.must(api.delete(f"/api/v1/nodes/{name}"))
-    for one in api.items(f"/api/v1/pods?fieldSelector=spec.nodeName={name}"):
-        metadata = one["metadata"]
+    for one in _pods_on(api, name):
         # Why at once: the garbage collector would take 46 s to notice.
-        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-        api.delete(path, grace_seconds=0)
+        api.delete(_path(one), grace_seconds=0)
     after = settle(cluster)
-    apply_nodes(api, [node])
+    arrive(api, [node], stand_ins)
     settle(cluster)
     return after
+
+
+def drain(cluster: Cluster, node: str) -> Drained:
+    """Drain a node as an upgrade does, return what that came to, and put it back into service.
+
+    Evictions are asked for again after each round in which some were granted, once the pods that
+    went have found another place or none.
+    """
+    api = cluster.api
+    path = f"/api/v1/nodes/{node}"
+    api.must(api.patch(path, {"spec": {"unschedulable": True}}))
+    evicted = 0
+    while True:
+        refused: dict[str, str] = {}
+        granted = 0
+        for pod in _evictable(api, node):
+            answer = api.create(_eviction(pod), f"{_path(pod)}/eviction")
+            if answer.accepted:
+                granted += 1
+            else:
+                refused[owner_of(pod)] = answer.message
+        evicted += granted
+        after = settle(cluster)
+        if not granted:
+            break
+    api.must(api.patch(path, {"spec": {"unschedulable": None}}))
+    settle(cluster)
+    return Drained(evicted=evicted, blocked=refused, after=after)
+
+
+def roll_out(cluster: Cluster, workloads: Sequence[str]) -> RolledOut:
+    """Replace every pod of workloads (`namespace/name`) at the same time, as a new image does.
+
+    What happened meanwhile is read from the server's own history, event by event.
+    """
+    api = cluster.api
+    begun = api.get("/api/v1/pods")
+    for one in workloads:
+        path = _deployment(one)
+        annotations = api.get(path)["spec"]["template"]["metadata"].get("annotations") or {}
+        turn = str(int(annotations.get(_ROLLED, "0")) + 1)
+        change = {"metadata": {"annotations": {_ROLLED: turn}}}
+        api.must(api.patch(path, {"spec": {"template": change}}))
+    complete = _until_rolled(cluster, workloads)
+    moments = list(_moments(begun, api))
+    least = {one: min(moment[one] for moment in moments) for one in workloads}
+    together = min(sum(moment[one] > 0 for one in workloads) for moment in moments)
+    return RolledOut(complete=complete, least_ready=least, together=together)
+
+
+def _until_rolled(cluster: Cluster, workloads: Sequence[str]) -> bool:
+    """Return True once every pod is a new one, False when a new one finds no place."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if all(_rolled(cluster.api.get(_deployment(one))) for one in workloads):
+            return True
+        # Why not settled alone: between two steps of a roll-out every pod there is has a place.
+        if any(one.workload in workloads for one in settle(cluster).pending):
+            return False
+        time.sleep(_POLL_SECONDS)
+    return False
+
+
+def _moments(begun: Object, api: Api) -> Iterator[Counter[str]]:
+    """Yield how many pods of each workload were ready after each change since a list was taken."""
+    pods = {one["metadata"]["uid"]: one for one in begun["items"]}
+    yield _ready(pods.values())
+    answer = api.request(
+        "GET",
+        "/api/v1/pods",
+        watch="true",
+        resourceVersion=begun["metadata"]["resourceVersion"],
+        timeoutSeconds="1",
+    )
+    for event in _events(answer.body):
+        one = event["object"]
+        pods[one["metadata"]["uid"]] = one
+        if event["type"] == "DELETED":
+            del pods[one["metadata"]["uid"]]
+        yield _ready(pods.values())
+
+
+def _events(body: Any) -> Iterator[dict[str, Any]]:
+    # Why: a single event is one JSON document, and has been parsed.
+    texts = body.splitlines() if isinstance(body, str) else [json.dumps(body)] if body else []
+    for text in texts:
+        event: dict[str, Any] = json.loads(text)
+        if event["type"] == "ERROR":
+            raise RuntimeError(f"the server's history is gone: {event['object'].get('message')}")
+        yield event
+
+
+def _ready(pods: Any) -> Counter[str]:
+    return Counter(
+        owner_of(one)
+        for one in pods
+        if pod_is_ready(one) and "deletionTimestamp" not in one["metadata"]
+    )
+
+
+def _deployment(workload: str) -> str:
+    namespace, _, name = workload.partition("/")
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def _rolled(deployment: Object) -> bool:
+    status, wanted = deployment.get("status") or {}, deployment["spec"]["replicas"]
+    counts = ("replicas", "updatedReplicas", "availableReplicas")
+    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return bool(seen) and all(status.get(name, 0) == wanted for name in counts)
+
+
+def _pods_on(api: Api, node: str) -> list[dict[str, Any]]:
+    return api.items(f"/api/v1/pods?fieldSelector=spec.nodeName={node}")
+
+
+def _evictable(api: Api, node: str) -> list[dict[str, Any]]:
+    """Return the pods a drain evicts: all but those of DaemonSets and those that are leaving."""
+    return [
+        one
+        for one in _pods_on(api, node)
+        if "deletionTimestamp" not in one["metadata"] and not is_daemon(one)
+    ]
+
+
+def _eviction(pod: Object) -> dict[str, Any]:
+    named = {key: pod["metadata"][key] for key in ("name", "namespace")}
+    return {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": named}
+
+
+def _path(pod: Object) -> str:
+    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"

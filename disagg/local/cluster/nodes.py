@@ -26,7 +26,6 @@ from disagg.errors import DisaggError
 from disagg.local.aws.readback import LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_network import Subnet
 from disagg.local.compare import Created
-from disagg.planner.layout import NODE_AGENTS_CPU_MILLI, NODE_AGENTS_MEMORY_MIB
 
 LABEL_NODE_GROUP = "eks.amazonaws.com/nodegroup"
 LABEL_REGION = "topology.kubernetes.io/region"
@@ -127,18 +126,13 @@ def _node(group: NodeGroup, name: str, subnet: Subnet) -> dict[str, Any]:
 
 
 def _amounts(group: NodeGroup, type_name: str) -> dict[str, str]:
-    """Return what a node gives to pods, as Kubernetes writes quantities."""
+    """Return what a node gives to pods, its daemons included, as Kubernetes writes quantities."""
     if type_name in SYSTEM_INSTANCE_TYPES:
         system = SYSTEM_INSTANCE_TYPES[type_name]
         return _basic(system) | {"ephemeral-storage": f"{_disk_gib(group)}Gi"}
     instance = INSTANCE_TYPES[type_name]
     efa = _efa_interfaces(group.launch_template)
-    # Why the daemons' share is taken off: they are not part of what is rendered, but run there.
-    cpu = instance.allocatable_cpu_milli - NODE_AGENTS_CPU_MILLI
-    memory = instance.allocatable_memory_mib - NODE_AGENTS_MEMORY_MIB
     amounts = _basic(instance) | {
-        "cpu": f"{cpu}m",
-        "memory": f"{memory}Mi",
         NVIDIA_GPU: str(instance.gpus),
         "ephemeral-storage": f"{_disk_gib(group, instance)}Gi",
     }
@@ -148,7 +142,7 @@ def _amounts(group: NodeGroup, type_name: str) -> dict[str, str]:
         EFA: str(efa),
         # Why: the EFA driver allocates them from RAM before any pod starts.
         HUGE_PAGES_2MI: f"{EFA_HUGE_PAGES_MIB}Mi",
-        "memory": f"{memory - EFA_HUGE_PAGES_MIB}Mi",
+        "memory": f"{instance.allocatable_memory_mib - EFA_HUGE_PAGES_MIB}Mi",
     }
 
 

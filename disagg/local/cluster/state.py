@@ -131,16 +131,32 @@ def _pod_state(pod: Mapping[str, Any]) -> PodState:
     scheduled = _condition(status, "PodScheduled")
     moving = bool(status.get("nominatedNodeName"))
     message = "" if scheduled.get("status") != "False" or moving else scheduled.get("message", "")
-    owner = (metadata.get("ownerReferences") or [{"name": metadata["name"]}])[0]["name"]
-    suffix = f"-{(metadata.get('labels') or {}).get('pod-template-hash', '')}"
     return PodState(
-        workload=f"{metadata['namespace']}/{owner.removesuffix(suffix)}",
+        workload=owner_of(pod),
         name=metadata["name"],
         node=pod["spec"].get("nodeName", ""),
-        ready=_condition(status, "Ready").get("status") == "True",
+        ready=pod_is_ready(pod),
         message=str(message),
         spec=pod["spec"],
     )
+
+
+def owner_of(pod: Mapping[str, Any]) -> str:
+    """Return the workload a pod belongs to as `namespace/name`; a bare pod is its own."""
+    metadata = pod["metadata"]
+    owner = (metadata.get("ownerReferences") or [{"name": metadata["name"]}])[0]["name"]
+    suffix = f"-{(metadata.get('labels') or {}).get('pod-template-hash', '')}"
+    return f"{metadata['namespace']}/{owner.removesuffix(suffix)}"
+
+
+def is_daemon(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod belongs to a DaemonSet."""
+    return any(one["kind"] == "DaemonSet" for one in pod["metadata"].get("ownerReferences") or [])
+
+
+def pod_is_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod says it is ready."""
+    return bool(_condition(pod.get("status") or {}, "Ready").get("status") == "True")
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

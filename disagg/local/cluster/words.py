@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from disagg.catalog.cluster_agents import AGENTS
+
 Node = Mapping[str, Any]
 Spec = Mapping[str, Any]
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
@@ -26,6 +28,7 @@ _SUFFIXES = {
     "Ti": 2.0**40,
 }
 _QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
+_PLUGINS = {one.advertises: one.name for one in AGENTS.values() if one.advertises}
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -192,6 +195,13 @@ def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int)
     given = [quantity(one["status"]["allocatable"].get(resource, "0")) for one in usable]
     most = max(given, default=0.0)
     unit = _shown(resource, needed)
+    if not most and resource in _PLUGINS:
+        return Explanation(
+            f"it asks for {unit}, and no node it may use offers any: {_PLUGINS[resource]} does not"
+            " run there",
+            "let the device plugin tolerate the taints of the nodes and match their labels, or give"
+            " the node group a type (or a launch template) with such devices",
+        )
     if needed > most:
         return Explanation(
             f"it asks for {unit}, and no node it may use gives more than {_shown(resource, most)}",

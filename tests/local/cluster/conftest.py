@@ -94,13 +94,18 @@ def empty() -> Callable[[Api], None]:
 def _empty(api: Api) -> None:
     """Remove workloads, pods, nodes and policies; namespaces stay, the next apply resets them."""
     namespaces = [one["metadata"]["name"] for one in api.items("/api/v1/namespaces")]
-    for kind in ("apps/v1/namespaces/{}/deployments", "apps/v1/namespaces/{}/replicasets"):
+    for kind in ("deployments", "daemonsets", "replicasets"):
         for namespace in namespaces:
-            api.delete(f"/apis/{kind.format(namespace)}")
+            api.delete(f"/apis/apps/v1/namespaces/{namespace}/{kind}")
     for namespace in namespaces:
         for kind in ("pods", "resourcequotas"):
             api.delete(f"/api/v1/namespaces/{namespace}/{kind}", grace_seconds=0)
+        api.delete(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
     api.delete("/api/v1/nodes", grace_seconds=0)
-    api.delete("/apis/scheduling.k8s.io/v1/priorityclasses")
-    paths = ("/api/v1/pods", "/api/v1/nodes", "/apis/apps/v1/replicasets")
+    for one in api.items("/apis/scheduling.k8s.io/v1/priorityclasses"):
+        if not one["metadata"]["name"].startswith("system-"):
+            api.delete(f"/apis/scheduling.k8s.io/v1/priorityclasses/{one['metadata']['name']}")
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    api.delete(definitions)
+    paths = ("/api/v1/pods", "/api/v1/nodes", "/apis/apps/v1/replicasets", definitions)
     wait("the control plane is empty", lambda: not any(api.items(path) for path in paths))

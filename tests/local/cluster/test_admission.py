@@ -8,8 +8,9 @@ import pytest
 
 from disagg.local.cluster.api import Api, Cluster, wait
 from disagg.local.cluster.apply import pod_of
+from disagg.local.cluster.examine import Stage, examine
+from disagg.local.cluster.findings import findings
 from disagg.local.cluster.report import Report
-from disagg.local.rehearse import examine
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +28,8 @@ def files(deployed: Deploy) -> Files:
 
 @pytest.fixture
 def judged(cluster: Cluster, deployed: Deploy) -> Callable[[Files], Report]:
-    return lambda files: examine(
-        cluster, files, deployed().nodes, lambda _: None, {}, lose_nodes=False
-    )
+    stage = Stage(cluster, deployed().nodes)
+    return lambda files: examine(stage, files, lambda _: None, {}, trials=False)
 
 
 def one(files: Files, file: str, kind: str, name: str = "") -> dict[str, Any]:
@@ -87,23 +87,9 @@ def test_a_wrong_object_is_refused_with_its_file_and_the_servers_words(
         (DECODE, f"Deployment {SERVING}/decode")
     ]
     assert words in refused[0].message
-    problem = next(each for each in report.problems() if each.path == refused[0].name)
+    problem = next(each for each in findings(report) if each.path == refused[0].name)
     assert (problem.code, problem.file) == ("DISAGG-REH-001", DECODE)
     assert words in problem.got
-
-
-def test_a_kind_that_no_definition_brings_is_refused(
-    files: Files, judged: Callable[[Files], Report]
-) -> None:
-    route = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": {"name": "r", "namespace": ROUTING},
-    }
-    files[ROUTER].append(route)
-    (refused,) = judged(files).applied.refusals
-    assert refused.name == f"HTTPRoute {ROUTING}/r"
-    assert refused.message == "the server has no kind HTTPRoute in gateway.networking.k8s.io/v1"
 
 
 def test_a_raw_yaml_create_is_as_strict_as_apply(api: Api) -> None:
@@ -121,7 +107,7 @@ def test_a_field_that_the_server_forgets_is_found(
     report = judged(files)
     (lost,) = report.applied.dropped
     assert lost.message == "spec.template.spec.initContainers[0].restartPolicy"
-    assert "DISAGG-REH-002" in {each.code for each in report.problems()}
+    assert "DISAGG-REH-002" in {each.code for each in findings(report)}
 
 
 def test_a_namespace_that_enforces_baseline_refuses_the_model_servers(
@@ -167,7 +153,7 @@ def test_a_quota_that_is_too_small_is_named_and_one_that_fits_is_counted(
 ) -> None:
     files["10-service-accounts.yaml"].append(quota(16))
     report = judged(files)
-    assert report.problems() == []
+    assert findings(report) == []
     (found,) = report.quotas
     assert (found.hard, found.used) == (
         {"requests.nvidia.com/gpu": "16"},
@@ -178,7 +164,7 @@ def test_a_quota_that_is_too_small_is_named_and_one_that_fits_is_counted(
     report = judged(files)
     assert set(report.unmade) == {f"{SERVING}/prefill"}
     assert "exceeded quota: gpus" in report.unmade[f"{SERVING}/prefill"]
-    assert "DISAGG-REH-003" in {each.code for each in report.problems()}
+    assert "DISAGG-REH-003" in {each.code for each in findings(report)}
 
 
 def policy(kind: str, **spec: Any) -> dict[str, Any]:
@@ -234,7 +220,7 @@ def test_a_policy_of_the_cluster_is_heard(
     report = judged(files)
     refused = {each.name for each in report.applied.refusals}
     assert refused >= {f"Deployment {SERVING}/decode", f"Deployment {ROUTING}/router"}
-    assert "image must be pinned by digest" in report.problems()[0].got
+    assert "image must be pinned by digest" in findings(report)[0].got
 
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -263,7 +249,7 @@ def allowed(api: Api, resources: set[tuple[str, str]]) -> set[tuple[str, str, st
 def test_the_router_may_read_pods_of_the_serving_namespace_and_nothing_else(
     api: Api, files: Files, judged: Callable[[Files], Report]
 ) -> None:
-    assert judged(files).problems() == []
+    assert findings(judged(files)) == []
     groups = [each["preferredVersion"]["groupVersion"] for each in api.get("/apis")["groups"]]
     resources = {("", each["name"]) for each in api.get("/api/v1")["resources"]}
     for group in groups:

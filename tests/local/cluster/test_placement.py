@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from disagg.local.aws.readback import NodeGroup, Taint
+from disagg.local.cluster.agents import agents
 from disagg.local.cluster.api import Api, Cluster
+from disagg.local.cluster.examine import Stage, examine
+from disagg.local.cluster.findings import findings
 from disagg.local.cluster.nodes import make_nodes
 from disagg.local.cluster.report import Report
 from disagg.local.cluster.state import apply_nodes, settle
 from disagg.local.compare import Created
-from disagg.local.rehearse import examine
 
 pytestmark = pytest.mark.slow
 
@@ -23,11 +25,9 @@ Edit = Callable[[NodeGroup], NodeGroup]
 Files = dict[str, list[dict[str, Any]]]
 
 
-def judged(
-    cluster: Cluster, manifests: Any, created: Created, *, lose_nodes: bool = False
-) -> Report:
-    nodes = make_nodes(created)
-    return examine(cluster, manifests, nodes, lambda _: None, {}, lose_nodes=lose_nodes)
+def judged(cluster: Cluster, manifests: Any, created: Created, *, trials: bool = False) -> Report:
+    stage = Stage(cluster, make_nodes(created), agents(created))
+    return examine(stage, manifests, lambda _: None, {}, trials=trials)
 
 
 def edited(created: Created, role: str, edit: Edit) -> Created:
@@ -63,7 +63,7 @@ def test_a_shipped_environment_is_accepted_and_placed_whole(
 ) -> None:
     one = deployed(name)
     report = judged(cluster, one.manifests, one.created)
-    assert report.problems() == []
+    assert findings(report) == []
     assert report.applied.accepted == sum(map(len, one.manifests.values()))
     placed = {each.workload: sum(each.nodes.values()) for each in report.placements}
     serving = one.environment.serving
@@ -86,7 +86,7 @@ def test_the_pilot_keeps_its_roles_on_different_nodes(cluster: Cluster, deployed
 def test_losing_a_node_says_which_pods_wait_and_for_what(
     cluster: Cluster, deployed: Deploy
 ) -> None:
-    report = judged(cluster, deployed().manifests, deployed().created, lose_nodes=True)
+    report = judged(cluster, deployed().manifests, deployed().created, trials=True)
     losses = {loss.node: {one.workload: one for one in loss.waiting} for loss in report.losses}
     (router,) = losses.keys() - {"decode-1", "prefill-1"}
     assert losses[router] == {}
@@ -144,7 +144,7 @@ def test_what_the_two_sides_disagree_on_shows_as_pending_pods(
     report = judged(cluster, deployed().manifests, edited(deployed().created, role, edit))
     assert waits(report) == waiting
     assert words in report.waiting[0].why
-    (problem,) = report.problems()
+    (problem,) = findings(report)
     assert problem.code == "DISAGG-REH-004"
     assert problem.path == next(iter(waiting))
     assert problem.file.endswith(".yaml")

@@ -1,0 +1,79 @@
+"""A rehearsal's report in words; findings are not in it, they are told as problems."""
+
+from collections.abc import Iterator
+
+from disagg.local.cluster.findings import pods_in_words
+from disagg.local.cluster.report import Report, Waiting
+from disagg.local.cluster.words import quantity
+
+_LONGEST_TEXT = 600
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Yield the report in words."""
+    objects = f"{report.applied.accepted} objects accepted"
+    yield f"Kubernetes {report.kubernetes}: {objects}, {len(report.applied.refusals)} refused"
+    yield from _placed(report)
+    for warned in report.applied.warnings:
+        yield f"  accepted with a warning: {warned.name}: {warned.message[:_LONGEST_TEXT]}"
+    if report.losses:
+        yield from _losses(report)
+        yield from _drains(report)
+        yield from _rollouts(report)
+    elif report.waiting or report.unmade:
+        yield "Loss, drain and roll-out were not tried: pods are missing with all nodes there."
+    yield from _connections(report)
+
+
+def _placed(report: Report) -> Iterator[str]:
+    for one in report.placements:
+        if one.workload in report.files:
+            where = ", ".join(f"{node} ({count})" for node, count in one.nodes.items())
+            yield f"  {one.workload}: {where}; zone {', '.join(one.zones)}"
+    for quota in report.quotas:
+        left = ", ".join(
+            f"{key} {quantity(hard) - quantity(quota.used.get(key, '0')):g} of {hard} left"
+            for key, hard in quota.hard.items()
+        )
+        yield f"  quota {quota.name}: {left}"
+    for each in report.definitions:
+        yield f"  kind {each.name}: {', '.join(each.versions)} of {each.module}"
+
+
+def _losses(report: Report) -> Iterator[str]:
+    yield "If one node is lost (each was deleted once, and the scheduler placed again):"
+    for loss in report.losses:
+        yield from _wait(loss.node, "every pod finds another place", loss.waiting)
+
+
+def _drains(report: Report) -> Iterator[str]:
+    yield "If one node is drained for an upgrade (each was, and put back):"
+    for one in report.drains:
+        if not one.blocked:
+            gone = f"its {one.evicted} pods go, each to another place"
+            yield from _wait(one.node, gone, one.waiting)
+
+
+def _wait(node: str, otherwise: str, waiting: tuple[Waiting, ...]) -> Iterator[str]:
+    if not waiting:
+        yield f"  {node}: {otherwise}"
+    for pods in waiting:
+        yield f"  {node}: {pods.workload}: {pods_in_words(pods)} wait: {pods.why}"
+        yield f"    -> {pods.fix}"
+
+
+def _rollouts(report: Report) -> Iterator[str]:
+    yield "If every pod is replaced by a new one (each workload was, one after the other):"
+    for one in report.rollouts:
+        worst = f"at the worst moment {one.least_ready} of {one.of} pods are ready"
+        stops = "" if one.least_ready else ": nothing is served until a new one is"
+        yield f"  {one.workload}: {worst}{stops}"
+
+
+def _connections(report: Report) -> Iterator[str]:
+    yield "Who may connect to whom (network policies and live labels; nothing enforces them here):"
+    ports: dict[tuple[str, str], list[str]] = {}
+    for one in report.connections:
+        ports.setdefault((one.source, one.destination), []).append(str(one.port))
+    for (source, destination), found in ports.items():
+        yield f"  {source} -> {destination}: {', '.join(found)}"
