@@ -75,7 +75,7 @@ def _rows() -> tuple[Reliability, ...]:
     for line in _TABLE.strip().splitlines():
         values = [kind(text) for kind, text in zip(types, line.split(), strict=True)]
         names = Reliability.__dataclass_fields__
-        found.append(Reliability(**dict(zip(names, values, strict=True))))  # type: ignore[arg-type]
+        found.append(Reliability(**dict(zip(names, values, strict=True))))
     return tuple(found)
 
 

@@ -1,13 +1,23 @@
 """`disagg cost`."""
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from disagg.bench.asking import Choice
 from disagg.cli.output import Format, FormatOption, emit, say, write_whole
+from disagg.cli.planning import (
+    HtmlOption,
+    PredictorOption,
+    PricesOption,
+    QuestionFile,
+    StaleOption,
+    answer,
+    load,
+    today,
+)
 from disagg.config.prices import bundled_prices, dump_prices, load_prices
 from disagg.errors import InvalidInputError, Problem
 
@@ -25,17 +35,62 @@ class _FileOrRefresh(TyperGroup):
 app = typer.Typer(cls=_FileOrRefresh, add_completion=False, no_args_is_help=True)
 
 
-def today() -> date:
-    """Return the day prices are aged by."""
-    return datetime.now(tz=UTC).date()
-
-
 @app.callback(epilog="Example: disagg cost environments/pilot.yaml")
 def cost() -> None:
     """Show $/hour, $/million tokens, whole-node steps and break-even of ENV: disagg cost ENV.
 
     `disagg cost refresh` asks AWS for today's prices.
     """
+
+
+@app.command(
+    name="of", hidden=True, epilog="Example: disagg cost environments/pilot.yaml --volume 5e10"
+)
+def of(
+    file: QuestionFile,
+    volume: Annotated[
+        float | None,
+        typer.Option(min=1, help="Output tokens a month. Default: what the file says or its load."),
+    ] = None,
+    output: FormatOption = Format.TABLE,
+    predictor: PredictorOption = Choice.AUTO,
+    prices: PricesOption = None,
+    html: HtmlOption = None,
+    *,
+    accept_stale: StaleOption = False,
+) -> None:
+    """Show $/hour, $/million tokens, whole-node steps, break-even, idle and pilot of a file.
+
+    An environment is counted with its own layout, a workload file with the best one of two pools.
+    """
+    from disagg.config.prices import bundled_prices, load_prices  # noqa: PLC0415
+    from disagg.planner.ask import layout_of  # noqa: PLC0415
+    from disagg.planner.cost import cost_lines  # noqa: PLC0415
+    from disagg.planner.decision.sizing import size  # noqa: PLC0415
+    from disagg.planner.decision.spending import spending  # noqa: PLC0415
+    from disagg.report.spending import cost_json, cost_report  # noqa: PLC0415
+
+    loaded = load(file, predictor, prices, accept_stale=accept_stale)
+    ask, environment = loaded.ask, loaded.asked.environment
+    table = load_prices(prices) if prices else bundled_prices()
+    lines = () if environment is None else cost_lines(environment, table)
+    best = None if environment else size(ask).pools
+    layout = layout_of(environment) if environment else best.layout if best else None
+    made = None if layout is None else spending(ask, layout, volume)
+    if made is None:
+        raise InvalidInputError([_serves_nothing(file)])
+    answer(cost_report(ask, made, lines), cost_json(ask, made, lines), output, html)
+
+
+def _serves_nothing(file: Path) -> Problem:
+    return Problem(
+        code="DISAGG-SLO-003",
+        file=file.as_posix(),
+        path="slo",
+        got="a layout that serves nothing within the promises",
+        need="promises that some load keeps",
+        fix="promise more time, measure a baseline, or see which layouts do: disagg size",
+    )
 
 
 @app.command(epilog="Example: disagg cost refresh --region us-west-2 --write prices.yaml")

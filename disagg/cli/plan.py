@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import typer
 
+from disagg.bench.asking import Choice
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
+from disagg.cli.planning import PredictorOption, print_table
 from disagg.config.prices import bundled_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
@@ -18,18 +20,41 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg plan environments/pilot.yaml -o json")
-def plan(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
+def plan(
+    env: EnvironmentFile,
+    output: FormatOption = Format.TABLE,
+    predictor: PredictorOption = Choice.AUTO,
+) -> None:
     """Show nodes, GPUs, EFA devices, RAM, huge pages, IP addresses and $/hour, used of available.
 
-    Also which pod lands on which node. Nothing is created and no account is asked.
+    Also which pod lands on which node, and what speed to expect: time to the first token, time per
+    token and throughput with bands, KV bandwidth against EFA, what breaks first and what relieves
+    it. Nothing is created and no account is asked.
     """
+    from disagg.bench.asking import asking  # noqa: PLC0415
+    from disagg.checks.question import asked_by  # noqa: PLC0415
+    from disagg.planner.ask import layout_of  # noqa: PLC0415
+    from disagg.report.expected import (  # noqa: PLC0415
+        expected_json,
+        expected_lines,
+        expected_table,
+    )
+
     checked = load_environment(env)
-    made = make_plan(checked.environment, bundled_prices())
+    prices = bundled_prices()
+    made = make_plan(checked.environment, prices)
+    ask = asking(asked_by(checked.environment, env), prices, predictor)
+    layout = layout_of(checked.environment)
+    expected = ask.estimate(layout)
     if output is not Format.TABLE:
         warnings = [problem.to_json() for problem in checked.warnings]
-        emit(made.to_json() | {"warnings": warnings}, output)
+        data = made.to_json() | {"expected": expected_json(ask, layout, expected)}
+        emit(data | {"warnings": warnings}, output)
         return
     show(made, checked.warnings)
+    print_table(expected_table(ask, layout, expected))
+    for line in expected_lines(ask, layout, expected):
+        stdout().print(line, soft_wrap=True)
 
 
 def show(made: Plan, warnings: list[Problem]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from disagg.catalog.prices import Prices
+from disagg.checks import workload_rules
 from disagg.checks.environment import budget_rules, capacity_rules, model_rules, network_rules
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
@@ -13,7 +14,7 @@ from disagg.config.yaml_reader import Document, read
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
-    network_rules, capacity_rules, model_rules, budget_rules
+    network_rules, capacity_rules, model_rules, budget_rules, workload_rules
 )
 
 
@@ -49,7 +50,7 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     """
     parsed = parse(document)
     given = parsed.sections | {"prices": prices or bundled_prices()}
-    found = [_placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
+    found = [placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
     errors = [
         *parsed.problems,
         *(problem for problem in found if problem.severity is Severity.ERROR),
@@ -60,7 +61,8 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     return Checked(parsed.environment, warnings)
 
 
-def _placed(document: Document, one: Rule, finding: Finding) -> Problem:
+def placed(document: Document, one: Rule, finding: Finding) -> Problem:
+    """Return a finding as a problem of the document, with its line."""
     problem = document.problem(
         one.code, finding.at, got=finding.got, need=finding.need, fix=finding.fix
     )

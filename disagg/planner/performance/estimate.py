@@ -21,12 +21,11 @@ from disagg.planner.performance.limits import (
 )
 from disagg.planner.performance.prefix_cache import Hits
 from disagg.planner.performance.queueing import LARGEST_LOAD
-from disagg.planner.performance.setting import HAND_OVER_MS, Setting
+from disagg.planner.performance.setting import HAND_OVER_MS, LIMIT_KV, LIMIT_SLOTS, Setting
 from disagg.planner.performance.transfer import Transfer, largest_rate
 
 LIMIT_PREFILL = "prefill"
 LIMIT_LINK = "KV transfer"
-LIMIT_KV = "KV cache"
 LIMIT_TPOT = "time per output token"
 
 
@@ -91,7 +90,7 @@ def estimate(setting: Setting, layout: Layout, slo: Slo | None) -> Estimate:
         ValueError: The weights do not fit an engine of the layout.
     """
     now = flow(setting, layout)
-    goal = targets(now.engine, slo)
+    goal = targets(setting.bands, slo)
     times = latency(now)
     limits = layout_limits(now, goal)
     capacity = min(limits.values())
@@ -153,7 +152,7 @@ def layout_limits(now: Flow, goal: Targets) -> dict[str, float]:
     rest = hand_over_ms(engine.decode_ms.at(now.batch), middle, HAND_OVER_MS[1])
     limits = {
         LIMIT_PREFILL: layout.prefill.count * prefill_limit(now.prefill, goal.ttft_p95_ms, rest),
-        LIMIT_KV: layout.engines.count * decode_rate(engine, kv_limit(engine)),
+        engine.memory_limit: layout.engines.count * decode_rate(engine, kv_limit(engine)),
     }
     batch = decode_limit(engine, goal.tpot_p95_ms)
     if batch < math.inf:
@@ -178,6 +177,7 @@ RELIEF: dict[str, str] = {
         "more decode engines or GPU memory, an FP8 KV cache, or the hybrid KV cache manager where"
         " it is off"
     ),
+    LIMIT_SLOTS: "more decode engines, or a higher --max-num-seqs where memory has room",
     LIMIT_LINK: (
         "larger KV blocks and EFA measured with the benchmark job first; then more prefill engines,"
         " each of which brings links of its own"

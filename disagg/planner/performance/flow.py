@@ -61,8 +61,8 @@ def flow(setting: Setting, layout: Layout) -> Flow:
 
 
 def _flow(setting: Setting, layout: Layout, hit: float, found: Hits) -> Flow:
-    engine = Engine(setting, layout.engines.worker, hit)
-    prefill = Engine(setting, layout.prefill.worker, hit) if layout.prefill else None
+    engine = setting.engine(layout.engines.worker, hit)
+    prefill = setting.engine(layout.prefill.worker, hit) if layout.prefill else None
     for one in (engine, prefill):
         if one is not None and not one.fits:
             raise ValueError(
@@ -119,13 +119,15 @@ def _two_pools(
 
 def _mixed(setting: Setting, layout: Layout, engine: Engine, found: Hits) -> Flow:
     count = layout.engines.count
+    most = mixed_rate(engine, engine.largest_batch)
     if setting.traffic.rate is not None:
-        batch = mixed_batch(engine, setting.traffic.rate / count)
+        rate = min(setting.traffic.rate / count, most)
+        batch = mixed_batch(engine, rate)
     else:
         assert setting.traffic.concurrency is not None  # noqa: S101  Why: a workload has one.
         each = setting.traffic.concurrency / count
         batch = largest(lambda one: _in_flight(engine, one) <= each, 0.0, engine.largest_batch)
-    rate = mixed_rate(engine, batch)
+        rate = mixed_rate(engine, batch)
     return Flow(
         setting=setting,
         layout=layout,

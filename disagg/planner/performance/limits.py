@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from disagg.config.environment import Slo
+from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.curve import usual_peak
 from disagg.planner.performance.predictor import chunks, steps_for
 from disagg.planner.performance.queueing import (
@@ -26,7 +27,7 @@ class Targets:
     tpot_p95_ms: float
 
 
-def targets(engine: Engine, slo: Slo | None) -> Targets:
+def targets(bands: Bands, slo: Slo | None) -> Targets:
     """Return what must be predicted so that each promise holds with the square root of confidence.
 
     Errors of the two are taken as independent, so together they hold with the confidence asked for.
@@ -34,7 +35,6 @@ def targets(engine: Engine, slo: Slo | None) -> Targets:
     if slo is None:
         return Targets(ttft_p95_ms=math.inf, tpot_p95_ms=math.inf)
     each = math.sqrt(slo.confidence)
-    bands = engine.setting.bands
     return Targets(
         ttft_p95_ms=bands.prefill.target(slo.ttft_p95_ms, each),
         tpot_p95_ms=bands.tpot.target(slo.tpot_p95_ms, each),
@@ -189,7 +189,7 @@ def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
         "time per output token": largest(
             lambda batch: mixed_tpot_p95(engine, batch) <= goal.tpot_p95_ms, 0.0, room
         ),
-        "KV cache": kv_limit(engine),
+        engine.memory_limit: kv_limit(engine),
     }
 
 

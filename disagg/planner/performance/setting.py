@@ -1,17 +1,20 @@
 """What all layouts of one question share: model, nodes, predictor, KV cache, and how sure it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from disagg.catalog.instances import InstanceType
 from disagg.catalog.models import Model
 from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.curve import Curve, curve
-from disagg.planner.performance.kv_room import largest_batch, room_bytes
+from disagg.planner.performance.kv_room import MAX_SEQUENCES, largest_batch, room_bytes
 from disagg.planner.performance.predictor import Predictor, Worker, prompts_at_once
 from disagg.planner.performance.queueing import Service
 from disagg.planner.performance.traffic import Lengths, Shape, Traffic
 
+LIMIT_KV = "KV cache"
+LIMIT_SLOTS = "sequence slots"
+"""Sequences an engine runs at once, --max-num-seqs of vLLM."""
 FRONT_END_MS = 20.0
 """From the client to the engine and back: HTTP, tokenizer, router [ms].
 
@@ -48,6 +51,17 @@ class Setting:
     """Host memory that keeps KV blocks for each GPU [B]; 0 where there is no such tier."""
     disk_bytes_per_gpu: float = 0.0
     """Local disk that keeps KV blocks for each GPU [B]; 0 where there is no such tier."""
+    engines: "dict[tuple[Worker, float], Engine]" = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Engines that were asked for, with their curves; shared by copies that differ in bands."""
+
+    def engine(self, worker: Worker, hit: float) -> "Engine":
+        """Return an engine whose curves are worked out once for each hit rate (to a thousandth)."""
+        key = worker, round(hit, 3)
+        if key not in self.engines:
+            self.engines[key] = Engine(self, worker, key[1])
+        return self.engines[key]
 
 
 class Engine:
@@ -69,6 +83,12 @@ class Engine:
         return largest_batch(
             one.model, one.instance, self.worker, self.shape.mean_context, hybrid=one.hybrid
         )
+
+    @property
+    def memory_limit(self) -> str:
+        """What ends the batch: `KV cache`, or `sequence slots` where memory would hold more."""
+        slots = float(MAX_SEQUENCES * self.worker.data_parallel)
+        return LIMIT_SLOTS if self.largest_batch >= slots else LIMIT_KV
 
     @cached_property
     def decode_ms(self) -> Curve:
