@@ -21,7 +21,8 @@ class Side:
     name: str
     output_tokens_per_second: float
     gpus_used: int
-    gpus_billed: int
+    gpus_billed: float
+    """A share of a node where several copies fill one."""
     usd_per_hour: float
 
 
@@ -132,7 +133,7 @@ def _alike(pools: Measurement, single: Measurement) -> bool:
 
 
 def measured_side(one: Measurement, gpus_per_node: int, usd_per_node_hour: float) -> Side:
-    """Return a measured point as a side: whole nodes are billed.
+    """Return a measured point as a side, billed as one of the copies that fill whole nodes.
 
     Output tokens/s = concurrency x OSL / (TTFT + TPOT (OSL - 1)).
 
@@ -150,7 +151,9 @@ def measured_side(one: Measurement, gpus_per_node: int, usd_per_node_hour: float
     if one.prefill is not None:
         used += one.prefill.replicas * one.prefill.tensor_parallel
         name = f"{one.prefill.replicas} x tp{one.prefill.tensor_parallel} prefill + {name} decode"
-    nodes = -(-used // gpus_per_node)
+    # Why shares of a node: a fleet fills its nodes with copies; what no copy fits is paid all the
+    # same.
+    nodes = 1 / (gpus_per_node // used) if used <= gpus_per_node else -(-used // gpus_per_node)
     return Side(
         name=name,
         output_tokens_per_second=one.concurrency * one.output_tokens / whole * 1e3,

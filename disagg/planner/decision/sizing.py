@@ -43,17 +43,26 @@ def searcher(ask: Ask) -> Searcher:
 
 
 def size(ask: Ask) -> Sizing:
-    """Return the layouts that answer a question."""
+    """Return the layouts that answer a question.
+
+    Where measurements calibrate layouts of a kind, the best of that kind is one of those: what was
+    measured is not weighed against what was guessed.
+    """
     tool = searcher(ask)
     found = search(tool)
-    single = next((one for one in found if one.layout.kind is Kind.AGGREGATED), None)
-    pools = next((one for one in found if one.layout.kind is Kind.DISAGGREGATED), None)
+    single, pools = (_best(found, kind) for kind in (Kind.AGGREGATED, Kind.DISAGGREGATED))
     rival = None
     if pools is not None:
         kinds = workers(ask.model, ask.instance, data_parallel=tool.data_parallel)
         same = [tool.found(aggregated(tool, kind, pools.layout.nodes)) for kind in kinds]
-        rival = max(same, key=lambda one: (one.meets, one.degraded.capacity), default=None)
+        known = [one for one in same if one.calibrated] or same
+        rival = max(known, key=lambda one: (one.meets, one.degraded.capacity), default=None)
     return Sizing(found=found, single=single, pools=pools, rival=rival)
+
+
+def _best(found: tuple[Found, ...], kind: Kind) -> Found | None:
+    of_kind = [one for one in found if one.layout.kind is kind]
+    return next(iter([one for one in of_kind if one.calibrated] or of_kind), None)
 
 
 def side_at_limit(one: Found, output_tokens: float) -> Side:

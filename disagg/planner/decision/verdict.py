@@ -153,8 +153,7 @@ def _answer(
         return Answer.NO
     able = ask.question.team.rdma != "none"
     pays = compared.low > 1 + MARGIN and worth.low.usd_per_month > 0
-    only_pools = pools_meet and not single_meets
-    return Answer.YES if able and pools_meet and (pays or only_pools) else Answer.MEASURE_FIRST
+    return Answer.YES if able and pools_meet and pays else Answer.MEASURE_FIRST
 
 
 def _compared(ask: Ask, sizing: Sizing) -> Compared | None:
@@ -314,10 +313,12 @@ def _prefill_share(sizing: Sizing) -> list[Reason]:
 
 
 def _first_step(ask: Ask, sizing: Sizing, *, calibrated: bool) -> str:
-    if calibrated and sizing.pools is not None:
+    if calibrated and sizing.pools is not None and sizing.pools.layout.prefill is not None:
+        first, second = sizing.pools.layout.prefill.worker, sizing.pools.layout.engines.worker
         return (
-            f"step 2 of the playbook: run {sizing.pools.layout} beside the baseline on two nodes,"
-            " the same prompts, KV-aware routing on, and put its figures under `measurements:`"
+            f"step 2 of the playbook, the two-node prototype: prefill engines of {first} and decode"
+            f" engines of {second} on two nodes beside the baseline, the same prompts, KV-aware"
+            " routing on; put its figures under `measurements:` with `prefill:`"
         )
     kinds = dict.fromkeys(
         worker.tensor_parallel

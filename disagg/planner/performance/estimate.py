@@ -120,7 +120,10 @@ def estimate(setting: Setting, layout: Layout, slo: Slo | None) -> Estimate:
 def _meets(setting: Setting, slo: Slo | None, times: Latency) -> float:
     if slo is None:
         return 1.0
-    first = setting.bands.prefill.probability_below(slo.ttft_p95_ms, times.ttft_p95_centre_ms)
+    fixed = times.ttft_p95_centre_ms - times.ttft_p95_predicted_ms
+    first = setting.bands.prefill.probability_below(
+        slo.ttft_p95_ms - fixed, times.ttft_p95_predicted_ms
+    )
     further = setting.bands.tpot.probability_below(slo.tpot_p95_ms, times.tpot_p95_ms)
     return first * further
 
@@ -151,7 +154,7 @@ def layout_limits(now: Flow, goal: Targets) -> dict[str, float]:
     middle = 0.0 if found is None else math.sqrt(found.fast_ms * found.slow_ms)
     rest = hand_over_ms(engine.decode_ms.at(now.batch), middle, HAND_OVER_MS[1])
     limits = {
-        LIMIT_PREFILL: layout.prefill.count * prefill_limit(now.prefill, goal.ttft_p95_ms, rest),
+        LIMIT_PREFILL: layout.prefill.count * prefill_limit(now.prefill, goal, rest),
         engine.memory_limit: layout.engines.count * decode_rate(engine, kv_limit(engine)),
     }
     batch = decode_limit(engine, goal.tpot_p95_ms)

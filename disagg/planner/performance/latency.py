@@ -7,12 +7,12 @@ from disagg.planner.performance.flow import Flow
 from disagg.planner.performance.limits import (
     decode_tpot_p95,
     hand_over_ms,
+    mixed_rest_ms,
     mixed_service,
     mixed_tpot,
     mixed_tpot_p95,
-    mixed_ttft_ms,
 )
-from disagg.planner.performance.queueing import Service, Wait, alone, pooled, response_ms
+from disagg.planner.performance.queueing import Service, alone, pooled, response_ms
 from disagg.planner.performance.setting import FRONT_END_MS, HAND_OVER_MS
 
 
@@ -30,10 +30,12 @@ class Latency:
 
     ttft_p50_ms: Range
     ttft_p95_ms: Range
-    """Lower end: one line for all engines, fast hand-overs, the predictor's lower end. Upper end: a
-    line for each engine, slow hand-overs, the upper end."""
+    """Lower end: one line for all engines, fast hand-overs, queue and prefill at the lower end of
+    their band. Upper end: a line for each engine, slow hand-overs, the upper end."""
     ttft_p95_centre_ms: float
     """95th percentile with a line for each engine and the usual hand-over, before the band [ms]."""
+    ttft_p95_predicted_ms: float
+    """Part of it that a predictor says, queue and prefill: the band is about this part [ms]."""
     ttft_wave_ms: float | None
     """Mean when all requests in flight start at once, as a closed benchmark does [ms]; None where a
     rate is given."""
@@ -58,18 +60,18 @@ def latency(now: Flow) -> Latency:
     rest, bands = _rest(now), now.setting.bands
     if service.load(now.rate / count) >= 1:
         endless = Range(low=math.inf, high=math.inf)
-        p50, p95, centre = endless, endless, math.inf
+        p50, p95, predicted, usual = endless, endless, math.inf, 0.0
     else:
         own, shared = alone(service, now.rate / count), pooled(service, now.rate, count)
         low, high = bands.prefill.low, bands.prefill.high
         p50, p95 = (
             Range(
-                low=low * _ttft(now, service, shared, share, rest.fast),
-                high=high * _ttft(now, service, own, share, rest.slow),
+                low=low * response_ms(service, shared, share) + rest.fast,
+                high=high * response_ms(service, own, share) + rest.slow,
             )
             for share in (0.5, 0.95)
         )
-        centre = _ttft(now, service, own, 0.95, rest.usual)
+        predicted, usual = response_ms(service, own, 0.95), rest.usual
     if now.prefill is None:
         mean, peak = mixed_tpot(now.engine, now.batch), mixed_tpot_p95(now.engine, now.batch)
     else:
@@ -78,7 +80,8 @@ def latency(now: Flow) -> Latency:
     return Latency(
         ttft_p50_ms=p50,
         ttft_p95_ms=p95,
-        ttft_p95_centre_ms=centre,
+        ttft_p95_centre_ms=predicted + usual,
+        ttft_p95_predicted_ms=predicted,
         ttft_wave_ms=_wave(now, service, count, rest),
         tpot_mean_ms=mean,
         tpot_p95_ms=peak,
@@ -97,13 +100,8 @@ def _wave(now: Flow, service: Service, count: int, rest: _Rest) -> float | None:
 def _rest(now: Flow) -> _Rest:
     one, step = now.transfer, now.engine.decode_ms.at(now.batch)
     if one is None:
-        return _Rest(FRONT_END_MS, FRONT_END_MS, FRONT_END_MS + step)
+        usual = mixed_rest_ms(now.engine, now.batch, 0.95)
+        return _Rest(FRONT_END_MS, usual, FRONT_END_MS + step)
     middle = math.sqrt(one.fast_ms * one.slow_ms)
     pairs = zip((one.fast_ms, middle, one.slow_ms), HAND_OVER_MS, strict=True)
     return _Rest(*(hand_over_ms(step, moved, own) for moved, own in pairs))
-
-
-def _ttft(now: Flow, service: Service, wait: Wait, share: float, rest_ms: float) -> float:
-    if now.prefill is None:
-        return mixed_ttft_ms(now.engine, now.batch, wait, service, share)
-    return response_ms(service, wait, share) + rest_ms

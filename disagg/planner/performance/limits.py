@@ -10,7 +10,6 @@ from disagg.planner.performance.predictor import chunks, steps_for
 from disagg.planner.performance.queueing import (
     LARGEST_LOAD,
     Service,
-    Wait,
     alone,
     largest,
     response_ms,
@@ -24,7 +23,12 @@ class Targets:
     """Predictions that, with their errors, keep the SLO with the probability asked for."""
 
     ttft_p95_ms: float
+    """The promise itself [ms]."""
     tpot_p95_ms: float
+    """What must be predicted [ms]."""
+    prefill_factor: float = 1.0
+    """By how much queue and prefill are to be taken longer than predicted [ratio]; hand-over and
+    front end are not predicted and have ranges of their own."""
 
 
 def targets(bands: Bands, slo: Slo | None) -> Targets:
@@ -36,7 +40,8 @@ def targets(bands: Bands, slo: Slo | None) -> Targets:
         return Targets(ttft_p95_ms=math.inf, tpot_p95_ms=math.inf)
     each = math.sqrt(slo.confidence)
     return Targets(
-        ttft_p95_ms=bands.prefill.target(slo.ttft_p95_ms, each),
+        ttft_p95_ms=slo.ttft_p95_ms,
+        prefill_factor=1 / bands.prefill.target(1.0, each),
         tpot_p95_ms=bands.tpot.target(slo.tpot_p95_ms, each),
     )
 
@@ -74,7 +79,7 @@ def kv_limit(engine: Engine) -> float:
     )
 
 
-def prefill_limit(engine: Engine, ttft_p95_ms: float, rest_ms: float) -> float:
+def prefill_limit(engine: Engine, goal: Targets, rest_ms: float) -> float:
     """Return the requests a second at which one prefill engine keeps the TTFT target [1/s].
 
     Each engine is taken to have a queue of its own, the worst a router does; the load stays at or
@@ -82,12 +87,12 @@ def prefill_limit(engine: Engine, ttft_p95_ms: float, rest_ms: float) -> float:
 
     Args:
         engine: A prefill engine.
-        ttft_p95_ms: Target [ms].
+        goal: What is promised.
         rest_ms: What else is in the time to the first token [ms].
     """
     service = engine.prefill
     ceiling = LARGEST_LOAD / service.each_at_full_batch_ms * 1e3
-    return _served(service, ceiling, ttft_p95_ms - rest_ms)
+    return _served(service, ceiling, (goal.ttft_p95_ms - rest_ms) / goal.prefill_factor)
 
 
 def _served(service: Service, ceiling: float, budget_ms: float) -> float:
@@ -164,12 +169,12 @@ def mixed_service(engine: Engine, batch: float) -> Service:
     )
 
 
-def mixed_ttft_ms(
-    engine: Engine, batch: float, wait: Wait, service: Service, share: float
-) -> float:
-    """Return a percentile of the time to the first token of an engine that does everything [ms]."""
-    step = engine.decode_ms.at(batch) if batch > 0 else 0.0
-    return FRONT_END_MS + share * step + response_ms(service, wait, share)
+def mixed_rest_ms(engine: Engine, batch: float, share: float) -> float:
+    """Return what is in the time to the first token beside queue and prefill [ms].
+
+    A prompt waits for the step that runs when it arrives; a percentile of a step is as much of it.
+    """
+    return FRONT_END_MS + share * (engine.decode_ms.at(batch) if batch > 0 else 0.0)
 
 
 def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
@@ -182,7 +187,8 @@ def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
         if service.load(rate) > LARGEST_LOAD:
             return False
         wait = alone(service, rate)
-        return mixed_ttft_ms(engine, batch, wait, service, 0.95) <= goal.ttft_p95_ms
+        slowest = goal.prefill_factor * response_ms(service, wait, 0.95)
+        return slowest + mixed_rest_ms(engine, batch, 0.95) <= goal.ttft_p95_ms
 
     return {
         "time to first token": largest(ttft, 0.0, room),

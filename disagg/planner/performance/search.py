@@ -164,7 +164,7 @@ def _decode(engine: Engine, goal: Targets) -> float:
 
 def _prefill(engine: Engine, goal: Targets) -> float:
     rest = hand_over_ms(engine.decode_ms.at(1.0), 0.0, HAND_OVER_MS[1])
-    return prefill_limit(engine, goal.ttft_p95_ms, rest)
+    return prefill_limit(engine, goal, rest)
 
 
 def _link(setting: Setting, prefill: Worker, decode: Worker) -> float:

@@ -197,7 +197,7 @@ def test_the_order_of_apply_and_of_nodes_never_matters(
     edits = {f"capacity__{role}__instance_type": instance_type for role in ("prefill", "decode")}
     one = deployed("pilot", **edits)
     for seed in range(20):
-        order = random.Random(seed)  # noqa: S311 - an order, not a secret
+        order = random.Random(seed)
         spaces, *rest = one.manifests.values()
         objects = [each for group in rest for each in group]
         nodes = one.nodes
