@@ -145,7 +145,7 @@ def _answer(
     pools_meet = sizing.pools is not None and sizing.pools.meets
     if compared is None or worth is None or ask.question.team.kubernetes == "none":
         return Answer.NO
-    if single_meets and (compared.high <= 1 or worth.whole_nodes_high_usd <= 0):
+    if compared.high <= 1 or (single_meets and worth.whole_nodes_high_usd <= 0):
         return Answer.NO
     if not calibrated:
         return Answer.MEASURE_FIRST

@@ -31,7 +31,8 @@ def pair(tokens_of_pools: float) -> str:
     return (
         "  - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 512, concurrency: 64,"
         " tpot_ms: 12.0, ttft_ms: 400}\n"
-        "  - {tensor_parallel: 1, replicas: 4, prefill: {replicas: 4, tensor_parallel: 1}, input_tokens: 8192,"
+        "  - {tensor_parallel: 1, replicas: 4, prefill: {replicas: 4, tensor_parallel: 1},"
+        " input_tokens: 8192,"
         f" output_tokens: 512, concurrency: {concurrency}, tpot_ms: 12.0, ttft_ms: 400}}\n"
     )
 
