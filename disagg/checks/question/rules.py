@@ -85,7 +85,7 @@ def nodes_have_a_price(
     if node_price(prices, instance_type, region, pricing, OFFERS[platform]) is None:
         yield Finding(
             at=("instance_type",),
-            got=f"no {platform} price of {instance_type}",
+            got=f"no {OFFERS[platform].replace('_', ' ')} price of {instance_type}",
             need="a row in the price file, or an offer of yours",
             fix="add pricing.capacity_block or pricing.training_plan, or give --prices FILE",
         )
