@@ -80,7 +80,8 @@ def _figure(plot: Plot, colours: dict[str, str]) -> Figure:
                 fontsize=8,
                 color=colour,
             )
-        axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
+        axes.set_title(plot.title, loc="left", fontsize=10)
+        axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.legend()

@@ -35,7 +35,7 @@ def pareto_plot(ask: Ask, nodes: int) -> tuple[Plot, dict[Kind, tuple[Operating,
     gpus = nodes * ask.instance.gpus
     promise = None if ask.slo is None else 1e3 / ask.slo.tpot_p95_ms
     return Plot(
-        title=f"{ask.model.name} on {gpus} GPUs: speed for a user against throughput for a GPU",
+        title=f"Speed for a user against throughput for a GPU: {ask.model.name}, {gpus} GPUs",
         x_label="output tokens/s for each user",
         y_label="output tokens/s for each GPU",
         series=tuple(
