@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -248,8 +248,11 @@ class EfaSystems:
 _EFA = EfaSystems()
 
 
+@cache
 def silicon_for(model: Model, instance: InstanceType) -> Silicon:
     """Return the predictor of a catalogue model on an instance type, nodes joined by EFA.
+
+    One for each pair: an engine takes the package seconds to make.
 
     Raises:
         MissingToolError: The package is not installed.

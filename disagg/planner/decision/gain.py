@@ -9,6 +9,8 @@ from disagg.planner.performance.bands import Band, Bands, combined
 MEASURED_BAND = Band(low=0.9, high=1.1)
 """Band of a ratio of two measured throughputs: assumed, 2026-11-27; each within 5 % from run to
 run, which three runs of the pilot's benchmark replace by a figure of your own."""
+LARGEST_GAIN = 1_000.0
+"""Stands for a gain without end: over a layout that serves nothing within the promises."""
 _SAME_SPEED = 1.1
 """Two points are compared at the same tokens/s/user when the slower of them takes at most this much
 more time for a token."""
@@ -52,7 +54,10 @@ def gains(new: Side, old: Side) -> Gains:
         >>> result.absolute, result.per_gpu_used, result.per_usd
         (1.7, 0.85, 1.7)
     """
-    ratio = new.output_tokens_per_second / old.output_tokens_per_second
+    if old.output_tokens_per_second * LARGEST_GAIN < new.output_tokens_per_second:
+        ratio = LARGEST_GAIN
+    else:
+        ratio = new.output_tokens_per_second / old.output_tokens_per_second
     return Gains(
         absolute=ratio,
         per_gpu_used=ratio * old.gpus_used / new.gpus_used,

@@ -75,7 +75,7 @@ class Decision:
     reasons: tuple[Reason, ...]
     sizing: Sizing
     compared: Compared | None
-    """None where a kind of layout does not exist on these nodes."""
+    """None where a kind of layout does not exist on these nodes, or neither serves anything."""
     measured: MeasuredPair | None
     calibrated: bool
     worth: Worth | None
@@ -107,7 +107,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
     pilot = pilot_steps(ask.price.usd_per_hour, sizing.pools.layout.nodes if sizing.pools else 2)
     worth = None if compared is None else _worth(ask, sizing, compared, pilot)
     deciding = [
-        *_gain(compared, measured),
+        *_gain(sizing, compared, measured),
         _sureness(ask, sizing, calibrated=calibrated),
         *_money(worth),
         *_promises(sizing),
@@ -143,8 +143,10 @@ def _answer(
 ) -> Answer:
     single_meets = sizing.single is not None and sizing.single.meets
     pools_meet = sizing.pools is not None and sizing.pools.meets
-    if compared is None or worth is None or ask.question.team.kubernetes == "none":
+    if sizing.pools is None or sizing.rival is None or ask.question.team.kubernetes == "none":
         return Answer.NO
+    if compared is None or worth is None:
+        return Answer.NO if calibrated else Answer.MEASURE_FIRST
     if compared.high <= 1 or (single_meets and worth.whole_nodes_high_usd <= 0):
         return Answer.NO
     if not calibrated:
@@ -160,6 +162,8 @@ def _compared(ask: Ask, sizing: Sizing) -> Compared | None:
     if sizing.pools is None or sizing.rival is None:
         return None
     tokens = ask.setting.traffic.outputs.mean
+    if max(one.degraded.capacity for one in (sizing.pools, sizing.rival)) <= 0:
+        return None
     return Compared(
         at_limit=gains(side_at_limit(sizing.pools, tokens), side_at_limit(sizing.rival, tokens)),
         at_load=gains(side_at_load(sizing.pools), side_at_load(sizing.rival)),
@@ -200,16 +204,14 @@ def _worth(ask: Ask, sizing: Sizing, compared: Compared, pilot: tuple[PilotStep,
     )
 
 
-def _gain(compared: Compared | None, measured: MeasuredPair | None) -> list[Reason]:
+def _gain(sizing: Sizing, compared: Compared | None, measured: MeasuredPair | None) -> list[Reason]:
     if compared is None:
-        return [
-            Reason(
-                topic="gain",
-                weight=100,
-                speaks=Speaks.AGAINST,
-                text="no layout of two pools fits the nodes of the search",
-            )
-        ]
+        text = (
+            "no layout of two pools fits the nodes of the search"
+            if sizing.pools is None
+            else "no layout of either kind keeps the promises at any load, surely enough"
+        )
+        return [Reason(topic="gain", weight=100, speaks=Speaks.AGAINST, text=text)]
     low, high = compared.low, compared.high
     speaks = Speaks.FOR if low > 1 + MARGIN else Speaks.AGAINST if high <= 1 else Speaks.OPEN
     how = "measured" if measured else "predicted"

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from disagg.config.environment import Slo
 from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.curve import usual_peak
-from disagg.planner.performance.predictor import chunks, steps_for
+from disagg.planner.performance.predictor import steps_for
 from disagg.planner.performance.queueing import (
     LARGEST_LOAD,
     Service,
     alone,
     largest,
-    response_ms,
+    response_exceeds,
 )
 from disagg.planner.performance.setting import FRONT_END_MS, Engine
-from disagg.planner.performance.traffic import Shape
+
+_LATE = 0.05
+"""Share of requests that may be later than a promise about the 95th percentile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +100,7 @@ def prefill_limit(engine: Engine, goal: Targets, rest_ms: float) -> float:
 def _served(service: Service, ceiling: float, budget_ms: float) -> float:
     def kept(rate: float) -> bool:
         wait = alone(service, rate)
-        return response_ms(service, wait, 0.95) <= budget_ms
+        return response_exceeds(service, wait, budget_ms) <= _LATE
 
     if not kept(ceiling * 1e-6):
         return 0.0
@@ -150,22 +152,11 @@ def mixed_prefill_share(engine: Engine, batch: float) -> float:
 
 def mixed_service(engine: Engine, batch: float) -> Service:
     """Return how long a prompt holds the token budget of an engine that also decodes."""
-    step = engine.decode_ms.at(batch)
-    predictor, worker = engine.setting.predictor, engine.worker
-    points = []
-    for length in engine.setting.traffic.inputs.points():
-        shape = Shape(
-            input_tokens=length,
-            output_tokens=engine.shape.output_tokens,
-            cached_tokens=length * engine.hit,
-        )
-        extra = predictor.prompt_ms(worker, max(1.0, batch), shape)
-        points.append(extra + step * chunks(shape))
+    step, mean = engine.decode_ms.at(batch), engine.prompt_ms.at(batch)
+    points = [share * mean + step * steps for share, steps in engine.lengths]
     return Service(
         points_ms=tuple(points),
-        each_at_full_batch_ms=min(
-            sum(points) / len(points), engine.prompt_ms.at(batch) + step * steps_for(engine.shape)
-        ),
+        each_at_full_batch_ms=min(sum(points) / len(points), mean + step * steps_for(engine.shape)),
     )
 
 
@@ -187,8 +178,8 @@ def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
         if service.load(rate) > LARGEST_LOAD:
             return False
         wait = alone(service, rate)
-        slowest = goal.prefill_factor * response_ms(service, wait, 0.95)
-        return slowest + mixed_rest_ms(engine, batch, 0.95) <= goal.ttft_p95_ms
+        budget = (goal.ttft_p95_ms - mixed_rest_ms(engine, batch, 0.95)) / goal.prefill_factor
+        return response_exceeds(service, wait, budget) <= _LATE
 
     return {
         "time to first token": largest(ttft, 0.0, room),

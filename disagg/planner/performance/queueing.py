@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 LARGEST_LOAD = 0.85
 """Load of a queue above which no latency is promised [share].
@@ -127,6 +128,18 @@ def _erlang_c(servers: int, offered: float) -> float:
     return blocked / (1 - load * (1 - blocked))
 
 
+def response_exceeds(service: Service, wait: Wait, milliseconds: float) -> float:
+    """Return the probability that wait and service together take longer than this.
+
+    Example:
+        >>> service = Service(points_ms=(100.0,), each_at_full_batch_ms=100.0)
+        >>> response_exceeds(service, Wait(probability=0.5, mean_if_waiting_ms=0.0), 99.0)
+        1.0
+    """
+    total = sum(wait.exceeds(milliseconds - one) for one in service.points_ms)
+    return total / len(service.points_ms)
+
+
 def response_ms(service: Service, wait: Wait, quantile: float) -> float:
     """Return a percentile of wait and service together [ms].
 
@@ -135,11 +148,7 @@ def response_ms(service: Service, wait: Wait, quantile: float) -> float:
         >>> response_ms(service, Wait(probability=0.0, mean_if_waiting_ms=0.0), 0.95)
         100.0
     """
-
-    def exceeds(milliseconds: float) -> float:
-        total = sum(wait.exceeds(milliseconds - one) for one in service.points_ms)
-        return total / len(service.points_ms)
-
+    exceeds = partial(response_exceeds, service, wait)
     low = min(service.points_ms)
     if exceeds(low) <= 1 - quantile:
         return low
@@ -152,14 +161,14 @@ def response_ms(service: Service, wait: Wait, quantile: float) -> float:
 
 
 def bisect(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a falling function crosses zero, to one part in a million."""
+    """Return where a falling function crosses zero, to one part in a hundred thousand."""
     for _ in range(60):
         middle = (low + high) / 2
         if falling(middle) > 0:
             low = middle
         else:
             high = middle
-        if high - low <= 1e-6 * max(abs(high), 1e-9):
+        if high - low <= 1e-5 * max(abs(high), 1e-9):
             break
     return high
 

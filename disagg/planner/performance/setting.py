@@ -1,5 +1,6 @@
 """What all layouts of one question share: model, nodes, predictor, KV cache, and how sure it is."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,7 +9,7 @@ from disagg.catalog.models import Model
 from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.curve import Curve, curve
 from disagg.planner.performance.kv_room import MAX_SEQUENCES, largest_batch, room_bytes
-from disagg.planner.performance.predictor import Predictor, Worker, prompts_at_once
+from disagg.planner.performance.predictor import Predictor, Worker, chunks, prompts_at_once
 from disagg.planner.performance.queueing import Service
 from disagg.planner.performance.traffic import Lengths, Shape, Traffic
 
@@ -57,8 +58,8 @@ class Setting:
     """Engines that were asked for, with their curves; shared by copies that differ in bands."""
 
     def engine(self, worker: Worker, hit: float) -> "Engine":
-        """Return an engine whose curves are worked out once for each hit rate (to a thousandth)."""
-        key = worker, round(hit, 3)
+        """Return an engine; its curves are worked out once for each half percent of hits."""
+        key = worker, round(hit * 200) / 200
         if key not in self.engines:
             self.engines[key] = Engine(self, worker, key[1])
         return self.engines[key]
@@ -104,6 +105,26 @@ class Engine:
         return curve(
             lambda batch: self.setting.predictor.prompt_ms(self.worker, batch, self.shape),
             self.largest_batch,
+        )
+
+    @cached_property
+    def lengths(self) -> tuple[tuple[float, int], ...]:
+        """Delay of each length over that of the mean one, and the steps it is split into.
+
+        The ratio is taken at one batch: how a delay grows with the prompt hardly depends on how
+        many decode beside it.
+        """
+        batch = math.sqrt(max(1.0, self.largest_batch))
+        ask = self.setting.predictor.prompt_ms
+        mean = ask(self.worker, batch, self.shape)
+        return tuple(
+            (
+                ask(self.worker, batch, one) / mean
+                if mean > 0
+                else one.computed_tokens / self.shape.computed_tokens,
+                chunks(one),
+            )
+            for one in _shapes(self.setting.traffic.inputs, self.shape)
         )
 
     @cached_property

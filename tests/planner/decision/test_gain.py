@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disagg.config.workload import Measurement, PrefillPool
-from disagg.planner.decision.gain import Side, gains, measured_pair, measured_side
+from disagg.planner.decision.gain import LARGEST_GAIN, Side, gains, measured_pair, measured_side
 from disagg.planner.money.unit_cost import usd_per_output_token
 
 B200_NODE, H200_NODE = 113.9328, 63.296
@@ -61,7 +61,7 @@ def test_the_articles_seventy_percent_is_eighty_five_percent_for_each_gpu() -> N
     assert 1 / result.per_usd == pytest.approx(1.18, abs=0.005)
 
 
-@given(st.floats(1, 1e6), st.floats(1, 1e6), st.integers(1, 64), st.integers(1, 64))
+@given(st.floats(10, 5e3), st.floats(10, 5e3), st.integers(1, 64), st.integers(1, 64))
 def test_turning_the_sides_round_turns_every_ratio_round(
     one: float, other: float, few: int, many: int
 ) -> None:
@@ -74,6 +74,11 @@ def test_turning_the_sides_round_turns_every_ratio_round(
     there, back = gains(a, b), gains(b, a)
     for name in ("absolute", "per_gpu_used", "per_gpu_billed", "per_usd"):
         assert getattr(there, name) * getattr(back, name) == pytest.approx(1.0)
+
+
+def test_a_gain_over_nothing_is_a_large_number_and_not_infinite() -> None:
+    nothing = eight("nothing", 0.0, 1.0)
+    assert gains(eight("pools", 1.0, 1.0), nothing).absolute == LARGEST_GAIN
 
 
 def point(tpot: float, concurrency: float, *, pools: bool = False) -> Measurement:

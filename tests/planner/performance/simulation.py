@@ -12,6 +12,9 @@ from typing import Any
 
 import simpy
 
+PROMPTS_A_STEP = 8
+"""Prompts of 1,024 tokens in a step of 8,192."""
+
 
 @dataclass
 class Seen:
@@ -87,9 +90,9 @@ class Engine:
             if not self.batch and not self.prompts:
                 self.wake = self.env.event()
                 yield self.wake
-            # One prompt a step, as a token budget of one prompt allows.
-            first = self.prompts.pop(0) if self.prompts else None
-            extra = self.prompt_ms(len(self.batch)) if first else 0.0
+            # As many prompts as the token budget of a step holds.
+            taken, self.prompts = self.prompts[:PROMPTS_A_STEP], self.prompts[PROMPTS_A_STEP:]
+            extra = self.prompt_ms(len(self.batch)) * len(taken)
             yield self.env.timeout(self.step_ms(len(self.batch)) + extra)
             for request in self.batch:
                 request["left"] -= 1
@@ -97,10 +100,10 @@ class Engine:
             self.batch = [request for request in self.batch if request["left"] > 0]
             for request in ended:
                 request["over"].succeed()
-            if first is not None:
-                first["first"] = self.env.now
-                first["left"] -= 1
-                self.batch.append(first)
+            for request in taken:
+                request["first"] = self.env.now
+                request["left"] -= 1
+            self.batch += taken
 
 
 def serve(  # noqa: C901, PLR0913  Why: one plain run, told in one place.
