@@ -9,7 +9,7 @@ from disagg.bench.asking import Choice
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
-from disagg.cli.planning import PredictorOption, print_table
+from disagg.cli.planning import HtmlOption, PredictorOption, print_table, write_page
 from disagg.config.prices import bundled_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
@@ -24,6 +24,7 @@ def plan(
     env: EnvironmentFile,
     output: FormatOption = Format.TABLE,
     predictor: PredictorOption = Choice.AUTO,
+    html: HtmlOption = None,
 ) -> None:
     """Show nodes, GPUs, EFA devices, RAM, huge pages, IP addresses and $/hour, used of available.
 
@@ -38,6 +39,7 @@ def plan(
         expected_json,
         expected_lines,
         expected_table,
+        plan_report,
     )
 
     checked = load_environment(env)
@@ -46,6 +48,8 @@ def plan(
     ask = asking(asked_by(checked.environment, env), prices, predictor)
     layout = layout_of(checked.environment)
     expected = ask.estimate(layout)
+    if html is not None:
+        write_page(plan_report(ask, layout, expected, made), html)
     if output is not Format.TABLE:
         warnings = [problem.to_json() for problem in checked.warnings]
         data = made.to_json() | {"expected": expected_json(ask, layout, expected)}

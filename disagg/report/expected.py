@@ -7,8 +7,9 @@ from disagg.planner.performance.estimate import RELIEF, Estimate
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.startup import startup
 from disagg.planner.performance.transfer import efa_link
-from disagg.report.parts import estimate_json, milliseconds
-from disagg.report.structure import Table
+from disagg.planner.plan import Plan
+from disagg.report.parts import estimate_json, milliseconds, notes, origins, told, usd
+from disagg.report.structure import Plot, Report, Series, Table
 
 
 def expected_table(ask: Ask, layout: Layout, one: Estimate) -> Table:
@@ -41,7 +42,7 @@ def expected_table(ask: Ask, layout: Layout, one: Estimate) -> Table:
         ("sequences on a decode engine", f"{one.batch:,.0f} of {one.largest_batch:,.0f}", ""),
     ]
     return Table(
-        title=f"Expected under the workload, by {ask.knowledge.predictor.name}",
+        title=f"Expected under the workload, by {told(ask)}",
         columns=("figure", "middle", "nine in ten"),
         rows=(*rows, *_link_rows(ask, layout, one)),
         note=(
@@ -110,3 +111,63 @@ def expected_json(ask: Ask, layout: Layout, one: Estimate) -> dict[str, Any]:
         "pair_was_measured": bands.known,
         **estimate_json(one),
     }
+
+
+def plan_report(ask: Ask, layout: Layout, one: Estimate, made: Plan) -> Report:
+    """Return a plan as a page: who lands where, what it costs, what speed to expect."""
+    nodes = tuple(
+        (
+            node.name,
+            f"{node.used.gpus} / {node.available.gpus}",
+            f"{node.used.efa_devices} / {node.available.efa_devices}",
+            f"{len(node.pods)}",
+        )
+        for node in made.nodes
+    )
+    lines = tuple(
+        (
+            line.item,
+            f"{line.count}",
+            f"{line.usd_per_hour:,.2f}",
+            f"{line.kind}, {line.source}, {line.date}",
+        )
+        for line in made.costs
+    )
+    return Report(
+        title=f"Plan of {made.environment}",
+        headline=(
+            f"{layout} of {made.model} on {layout.nodes} x {ask.instance.name} in {made.region}:"
+            f" ${made.usd_per_hour:,.2f}/h, {usd(made.usd_per_month)} a month."
+        ),
+        lines=tuple(expected_lines(ask, layout, one)),
+        tables=(
+            expected_table(ask, layout, one),
+            Table(
+                title="Nodes: used of available",
+                columns=("node", "GPUs", "EFA", "pods"),
+                rows=nodes,
+            ),
+            Table(
+                title="Cost by the hour",
+                columns=("item", "count", "$/h", "price is"),
+                rows=lines,
+            ),
+        ),
+        plots=(_limits_plot(one),),
+        origins=origins(ask, layout) if ask.listed else (),
+        notes=notes(ask, layout) if ask.listed else (),
+    )
+
+
+def _limits_plot(one: Estimate) -> Plot:
+    ordered = sorted(one.limits.items(), key=lambda item: item[1])
+    places = tuple(float(number) for number in range(1, len(ordered) + 1))
+    return Plot(
+        title="Requests/s at which each promise breaks",
+        x_label=", ".join(f"{number} {name}" for number, (name, _) in enumerate(ordered, 1)),
+        y_label="requests/s",
+        series=(
+            Series(name="breaks", x=places, y=tuple(rate for _, rate in ordered)),
+            Series(name="now", x=places, y=(one.rate,) * len(places)),
+        ),
+    )

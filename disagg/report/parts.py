@@ -24,6 +24,12 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 6)
 
 
+def told(ask: Ask) -> str:
+    """Return who predicts, and that a roofline alone is not to be trusted far."""
+    name = ask.knowledge.predictor.name
+    return f"{name} (low confidence)" if name == "roofline" else name
+
+
 def milliseconds(low: float, high: float) -> str:
     """Return a range of milliseconds as text."""
     if math.isinf(high):
@@ -266,7 +272,7 @@ def notes(ask: Ask, layout: Layout | None) -> tuple[str, ...]:
     found = []
     if layout is not None and not ask.knowledge.calibrated(layout):
         found.append(
-            f"Uncalibrated: {ask.knowledge.predictor.name} was never told a measurement of yours."
+            f"Uncalibrated: {told(ask)} was never told a measurement of yours."
             " Treat the bands as the answer, not the figures in their middle."
         )
     if layout is not None and layout.prefill is not None and layout.colocated:

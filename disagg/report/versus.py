@@ -1,10 +1,12 @@
 """The answer of `disagg compare`."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from disagg.planner.ask import Ask
 from disagg.planner.decision.versus import Contender, Versus
+from disagg.planner.performance.estimate import Estimate
 from disagg.report.decision import GAIN_COLUMNS, gain_row
 from disagg.report.parts import (
     estimate_json,
@@ -14,7 +16,7 @@ from disagg.report.parts import (
     notes,
     origins,
 )
-from disagg.report.structure import Report, Table
+from disagg.report.structure import Plot, Report, Series, Table
 
 SCHEMA_VERSION = 1
 
@@ -69,9 +71,39 @@ def compare_report(ask: Ask, one: Versus) -> Report:
                 note="At least and at most: nine in ten, from errors on measured rows.",
             ),
         ),
+        plots=_plots(ask, one),
         origins=origins(ask, one.b.layout),
         notes=notes(ask, one.b.layout),
     )
+
+
+def _plots(ask: Ask, one: Versus) -> tuple[Plot, ...]:
+    loads = tuple(each.load for each in one.loads)
+    unit = "requests/s" if ask.setting.traffic.rate is not None else "requests in flight"
+
+    def plot(title: str, label: str, value: Callable[[Estimate], float]) -> Plot:
+        return Plot(
+            title=title,
+            x_label=unit,
+            y_label=label,
+            series=tuple(
+                Series(name=name, x=loads, y=tuple(value(side) for side in sides))
+                for name, sides in (
+                    (one.a.name, [each.a for each in one.loads]),
+                    (one.b.name, [each.b for each in one.loads]),
+                )
+            ),
+            note="Predicted, before the band.",
+        )
+
+    return (
+        plot("Throughput of each GPU", "output tokens/s for each GPU", _per_gpu),
+        plot("Time for a further token", "TPOT mean [ms]", lambda one: one.latency.tpot_mean_ms),
+    )
+
+
+def _per_gpu(one: Estimate) -> float:
+    return one.tokens_per_second_per_gpu
 
 
 def _row(one: Contender) -> tuple[str, ...]:
@@ -112,6 +144,14 @@ def compare_json(ask: Ask, one: Versus) -> dict[str, Any]:
             "equal_gpus": one.equal_gpus,
             "equal_usd": one.equal_usd,
             "equal_promises": one.equal_promises,
+            "loads": [
+                {
+                    "load": each.load,
+                    "a_tokens_per_second_per_gpu": each.a.tokens_per_second_per_gpu,
+                    "b_tokens_per_second_per_gpu": each.b.tokens_per_second_per_gpu,
+                }
+                for each in one.loads
+            ],
             "band": {"low": one.band.low, "high": one.band.high},
         },
     }

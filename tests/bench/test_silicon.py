@@ -101,3 +101,11 @@ def test_the_shown_case_is_the_packages_own_figure() -> None:
 def test_between_nodes_efa_counts_and_not_the_packages_faster_network() -> None:
     ask = shipped("article", Choice.SILICON)
     assert "EFA line rate" in ask.knowledge.predictor.origin.reference
+
+
+def test_the_shown_case_is_within_a_tenth_and_after_calibration_within_a_twentieth(
+    errors: list[GroupErrors],
+) -> None:
+    (one,) = [each for each in goal_groups(errors) if each.group[1::3] == ("h200_sxm", "tp4")]
+    assert mape(one.raw) <= 0.10
+    assert mape(one.calibrated) <= 0.05

@@ -152,6 +152,7 @@ def test_a_plot_of_another_kind_is_refused(
         ["size", ARTICLE],
         ["cost", PILOT],
         ["compare", "1xtp4", "4xtp1+1xtp4", "-w", ARTICLE],
+        ["plan", PILOT],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -170,9 +171,8 @@ def test_a_page_loads_nothing_follows_the_theme_prints_and_names_origins(
     assert "Where every figure comes from" in text
     for kind in ("published", "derived", "assumed"):
         assert kind in text
-    if arguments[0] in {"size", "cost", "decide"}:
-        assert "<svg" in text
-        assert "var(--s1)" in text
+    assert "<svg" in text
+    assert "var(--s1)" in text
 
 
 def test_a_page_escapes_what_a_user_wrote(tmp_path: Path) -> None:

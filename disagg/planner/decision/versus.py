@@ -37,6 +37,20 @@ class Contender:
         )
 
 
+LOAD_STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Loads of the plot over that of the question."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtLoad:
+    """Both layouts at one load."""
+
+    load: float
+    """Requests in flight, or requests a second where the question gives a rate."""
+    a: Estimate
+    b: Estimate
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Versus:
     """B over A, in every way that is meant when somebody says faster."""
@@ -54,6 +68,7 @@ class Versus:
     """Requests a second within the promises for each dollar, B over A [ratio]."""
     band: Band
     """Factors of all ratios between which the truth lies, nine in ten."""
+    loads: tuple[AtLoad, ...]
 
 
 def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
@@ -74,6 +89,23 @@ def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
         equal_usd=_fleet(ask, b, a, by_gpus=False),
         equal_promises=limit.per_usd,
         band=_band(ask, a.layout, b.layout),
+        loads=tuple(_at_load(ask, a.layout, b.layout, step) for step in LOAD_STEPS),
+    )
+
+
+def _at_load(ask: Ask, a: Layout, b: Layout, step: float) -> AtLoad:
+    asked = ask.setting.traffic
+    in_flight, rate = asked.concurrency, asked.rate
+    other = replace(
+        asked,
+        concurrency=None if in_flight is None else max(1.0, in_flight * step),
+        rate=None if rate is None else rate * step,
+    )
+    at = replace(ask, setting=replace(ask.setting, traffic=other, engines={}))
+    return AtLoad(
+        load=other.rate if other.rate is not None else other.concurrency or 0.0,
+        a=at.estimate(a),
+        b=at.estimate(b),
     )
 
 
