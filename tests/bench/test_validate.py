@@ -32,7 +32,7 @@ def row(number: int, shape: tuple[int, int], concurrency: float, factor: float, 
 
 
 def sample(factor: float, noise: float = 0.0, **named: str) -> list[Row]:
-    chance = random.Random(5)
+    chance = random.Random(5)  # noqa: S311 - noise, no secret
     shapes = ((1024, 1024), (8192, 1024), (1024, 8192))
     return [
         row(number, shape, batch, factor * (1 + noise * chance.uniform(-1, 1)), **named)

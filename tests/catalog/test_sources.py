@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from disagg.catalog.cluster_agents import AGENTS
 from disagg.catalog.definitions import DEFINITION_MODULES
 from disagg.catalog.flags import FLAG_TABLES
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SOURCE
@@ -29,7 +30,14 @@ from disagg.config.prices import bundled_prices
 def _sources() -> Iterator[tuple[str, Source]]:
     for instance in INSTANCE_TYPES.values():
         yield instance.name, instance.source
-    for tables in (SYSTEM_INSTANCE_TYPES, MODELS, IMAGE_PROFILES, KUBERNETES_VERSIONS, CHARTS):
+    for tables in (
+        SYSTEM_INSTANCE_TYPES,
+        MODELS,
+        IMAGE_PROFILES,
+        KUBERNETES_VERSIONS,
+        CHARTS,
+        AGENTS,
+    ):
         for name, row in tables.items():
             yield name, row.source
     for version in KUBERNETES_VERSIONS.values():

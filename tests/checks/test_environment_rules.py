@@ -115,6 +115,10 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-CAP-012": Pair({"serving.prefill.replicas": 4}, {"serving.prefill.replicas": 8}),
     # Half of a node's 189450m, the routing sidecar's 1000m included.
     "DISAGG-CAP-014": Pair({"serving.decode.cpu": 94}, {"serving.decode.cpu": 93}, "reference"),
+    "DISAGG-CAP-015": Pair(
+        {"capacity.prefill.nodes": 51, "capacity.decode.nodes": 50},
+        {"capacity.prefill.nodes": 50, "capacity.decode.nodes": 50},
+    ),
     "DISAGG-CAP-013": Pair(
         {}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"
     ),

@@ -14,6 +14,8 @@ from disagg.planner.cost import group_prices
 from disagg.planner.fit import Shortage, full_layout, idle, placement, shortages
 from disagg.planner.layout import groups, node_resources, pods
 
+_LARGE_FLEET_NODES = 100
+
 
 def _placeable(serving: Serving, capacity: Capacity) -> bool:
     """Tell whether the groups the placement needs are there, each of a known type."""
@@ -271,6 +273,24 @@ _SHARED = (
     ("huge_pages_mib", "huge_pages_mib", "MiB"),
 )
 """Field of `Resources`, key of the file, and unit of what pods of a node share beside devices."""
+
+
+@rule("DISAGG-CAP-015", severity=Severity.WARNING)
+def a_large_fleet_is_several_environments(capacity: Capacity) -> Iterator[Finding]:
+    """An environment has at most a hundred GPU nodes.
+
+    One scheduler looks at every node of its cluster for every pod, whatever the pods select: at
+    1,000 nodes a pod costs it several times what it costs at 100. Environments have clusters of
+    their own, fail apart and are upgraded apart. Source: `make scale`, benchmarks/README.md.
+    """
+    count = sum(group.nodes for group in groups(capacity).values())
+    if count > _LARGE_FLEET_NODES:
+        yield Finding(
+            at=("capacity",),
+            got=f"{count} GPU nodes in one cluster",
+            need=f"at most {_LARGE_FLEET_NODES} before scheduling slows down",
+            fix=f"make {-(-count // _LARGE_FLEET_NODES)} environments of it",
+        )
 
 
 @rule("DISAGG-CAP-013", severity=Severity.WARNING)

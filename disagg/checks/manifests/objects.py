@@ -11,6 +11,7 @@ import yaml
 
 from disagg.catalog.flags import ENDPOINT_PICKER, SIDECAR, VLLM
 from disagg.catalog.resources import LABEL_ROLE
+from disagg.quantities import quantity
 
 Json = dict[str, Any]
 At = tuple[str | int, ...]
@@ -24,30 +25,6 @@ _PROGRAMS = {
     "routing-sidecar": SIDECAR,
     "envoyproxy/": ENVOY,
 }
-_UNITS = {
-    "m": Decimal("0.001"),
-    "k": Decimal(1_000),
-    "M": Decimal(1_000_000),
-    "G": Decimal(1_000_000_000),
-    "Ki": Decimal(1024),
-    "Mi": Decimal(1024**2),
-    "Gi": Decimal(1024**3),
-    "Ti": Decimal(1024**4),
-}
-
-
-def quantity(text: object) -> Decimal:
-    """Return a Kubernetes quantity in its base unit (cores, bytes, devices).
-
-    Example:
-        >>> quantity("1500m"), quantity("2Ki"), quantity(3)
-        (Decimal('1.500'), Decimal('2048'), Decimal('3'))
-    """
-    value = str(text)
-    for unit in sorted(_UNITS, key=len, reverse=True):
-        if value.endswith(unit):
-            return Decimal(value[: -len(unit)]) * _UNITS[unit]
-    return Decimal(value)
 
 
 def selects(match_labels: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from disagg.catalog.flags import ENDPOINT_PICKER, VLLM
 from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, NVIDIA_GPU
-from disagg.checks.manifests.objects import Container, Manifests, Workload, quantity
+from disagg.checks.manifests.objects import Container, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
+from disagg.quantities import quantity
 
 _REMOVED_IMAGES = {
     "llm-d-inference-scheduler": "ghcr.io/llm-d/llm-d-router-endpoint-picker",

@@ -8,11 +8,11 @@ from disagg.checks.manifests.objects import (
     At,
     Json,
     Manifests,
-    quantity,
     title,
     walk,
 )
 from disagg.checks.rule import Finding, rule
+from disagg.quantities import quantity
 
 _ROUTING_HEADERS = frozenset(
     {

@@ -6,6 +6,7 @@ as a real one does.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from disagg.catalog.cluster_agents import AGENTS, Agent, tolerations
@@ -14,9 +15,10 @@ from disagg.catalog.kubernetes import CHARTS
 from disagg.catalog.resources import LABEL_INSTANCE_TYPE
 from disagg.local.cluster.api import Api, wait
 from disagg.local.cluster.state import apply_nodes, is_daemon
-from disagg.local.cluster.words import quantity, requests
+from disagg.local.cluster.words import requests
 from disagg.local.compare import Created
 from disagg.planner.layout import NODE_AGENTS_CPU_MILLI, NODE_AGENTS_MEMORY_MIB
+from disagg.quantities import quantity
 
 NAMESPACE = "kube-system"
 RESERVE = "room-for-monitoring"
@@ -35,7 +37,13 @@ def agents(created: Created) -> list[Object]:
 
 
 def arrive(api: Api, nodes: Sequence[Mapping[str, Any]], stand_ins: Sequence[Object]) -> None:
-    """Let nodes join: bare at first, with their devices where a device plugin has been placed."""
+    """Let nodes join: bare at first, with their devices where a device plugin has been placed.
+
+    Without stand-ins they have their devices at once.
+    """
+    if not stand_ins:
+        apply_nodes(api, nodes)
+        return
     apply_nodes(api, [_bare(one) for one in nodes])
     for one in stand_ins:
         api.must(api.apply(one))
@@ -61,16 +69,16 @@ def less_daemons(
     nodes: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]
 ) -> list[Object]:
     """Return nodes that give only what their daemons leave to other pods."""
-    taken: dict[str, dict[str, float]] = {}
+    taken: dict[str, dict[str, Decimal]] = {}
     for one in pods:
         if is_daemon(one):
-            on_node = taken.setdefault(one["spec"].get("nodeName", ""), {"pods": 0.0})
-            for name, amount in {**requests(one["spec"]), "pods": 1.0}.items():
-                on_node[name] = on_node.get(name, 0.0) + amount
+            on_node = taken.setdefault(one["spec"].get("nodeName", ""), {"pods": Decimal(0)})
+            for name, amount in {**requests(one["spec"]), "pods": Decimal(1)}.items():
+                on_node[name] = on_node.get(name, Decimal(0)) + amount
     return [_less(one, taken.get(one["metadata"]["name"], {})) for one in nodes]
 
 
-def _less(node: Mapping[str, Any], taken: Mapping[str, float]) -> Object:
+def _less(node: Mapping[str, Any], taken: Mapping[str, Decimal]) -> Object:
     given = node["status"]["allocatable"]
     left = {
         name: str(quantity(amount) - taken[name]) if name in taken else amount

@@ -161,7 +161,7 @@ def _drains(
     for node in chosen:
         name = node["metadata"]["name"]
         rest = [one for one in nodes if one is not node]
-        came = drain(stage.cluster, name)
+        came = drain(stage.cluster, [name])
         found.append(
             Drain(
                 node=name,
@@ -177,10 +177,13 @@ def _drains(
 
 
 def _rollouts(stage: Stage, state: State, tell: Tell) -> tuple[Rollout, ...]:
-    tell(Step("Every workload is replaced"))
-    counted = Counter(
-        one.workload for one in state.pods if not one.workload.startswith(f"{AGENTS_NAMESPACE}/")
-    )
+    tell(Step("Every Deployment is replaced"))
+    ours = {
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+        for one in stage.cluster.api.items("/apis/apps/v1/deployments")
+        if one["metadata"]["namespace"] != AGENTS_NAMESPACE
+    }
+    counted = Counter(one.workload for one in state.pods if one.workload in ours)
     found = []
     for name, count in sorted(counted.items()):
         came = roll_out(stage.cluster, [name])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from disagg.local.cluster.agents import arrive
-from disagg.local.cluster.api import Api, Cluster
+from disagg.local.cluster.api import Api, ApiError, Cluster
 from disagg.local.cluster.state import State, is_daemon, owner_of, pod_is_ready, settle
 
 _ROLLED = "disagg/rolled-out"
@@ -19,11 +19,11 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drained:
-    """What the drain of a node came to; the node is in service again."""
+    """What the drain of nodes came to; they are in service again."""
 
     evicted: int
     blocked: Mapping[str, str]
-    """Why pods of a workload may not be evicted, by workload; empty: the node was emptied."""
+    """Why pods of a workload may not be evicted, by workload; empty: the nodes were emptied."""
     after: State
     """Where the pods were when the drain had come to its end."""
 
@@ -53,20 +53,20 @@ def lose_node(cluster: Cluster, node: Object, stand_ins: Sequence[dict[str, Any]
     return after
 
 
-def drain(cluster: Cluster, node: str) -> Drained:
-    """Drain a node as an upgrade does, return what that came to, and put it back into service.
+def drain(cluster: Cluster, nodes: Sequence[str]) -> Drained:
+    """Drain nodes, return what that came to, and put them back into service.
 
+    One node is drained as an upgrade does, all of a group as the end of a Capacity Block wants it.
     Evictions are asked for again after each round in which some were granted, once the pods that
     went have found another place or none.
     """
     api = cluster.api
-    path = f"/api/v1/nodes/{node}"
-    api.must(api.patch(path, {"spec": {"unschedulable": True}}))
+    _cordon(api, nodes, unschedulable=True)
     evicted = 0
     while True:
         refused: dict[str, str] = {}
         granted = 0
-        for pod in _evictable(api, node):
+        for pod in (pod for node in nodes for pod in _evictable(api, node)):
             answer = api.create(_eviction(pod), f"{_path(pod)}/eviction")
             if answer.accepted:
                 granted += 1
@@ -76,9 +76,15 @@ def drain(cluster: Cluster, node: str) -> Drained:
         after = settle(cluster)
         if not granted:
             break
-    api.must(api.patch(path, {"spec": {"unschedulable": None}}))
+    _cordon(api, nodes, unschedulable=None)
     settle(cluster)
     return Drained(evicted=evicted, blocked=refused, after=after)
+
+
+def _cordon(api: Api, nodes: Sequence[str], *, unschedulable: bool | None) -> None:
+    for one in nodes:
+        change = {"spec": {"unschedulable": unschedulable}}
+        api.must(api.patch(f"/api/v1/nodes/{one}", change))
 
 
 def roll_out(cluster: Cluster, workloads: Sequence[str]) -> RolledOut:
@@ -139,7 +145,7 @@ def _events(body: Any) -> Iterator[dict[str, Any]]:
     for text in texts:
         event: dict[str, Any] = json.loads(text)
         if event["type"] == "ERROR":
-            raise RuntimeError(f"the server's history is gone: {event['object'].get('message')}")
+            raise ApiError(f"the server's history is gone: {event['object'].get('message')}")
         yield event
 
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +50,18 @@ def apply_nodes(api: Api, nodes: Sequence[Mapping[str, Any]]) -> None:
     """Create nodes and wait until pods may be placed on them."""
     for one in nodes:
         api.must(api.create(one))
-    names = {one["metadata"]["name"] for one in nodes}
+    nodes_ready(api, [one["metadata"]["name"] for one in nodes])
+
+
+def nodes_ready(api: Api, names: Collection[str]) -> None:
+    """Wait until pods may be placed on nodes.
+
+    Raises:
+        StillWaitingError: A node was not there, or not ready, after a minute.
+    """
 
     def ready() -> bool:
-        return names <= {
+        return set(names) <= {
             one["metadata"]["name"] for one in api.items("/api/v1/nodes") if _takes_pods(one)
         }
 
@@ -79,12 +87,13 @@ def settle(cluster: Cluster, *, seconds: float = _PATIENCE_SECONDS) -> State:
     last: tuple[Any, ...] = ()
     since = time.monotonic()
     while True:
-        pods, unmade, complete = _look(cluster.api)
-        if complete and not unmade and all(one.node and one.ready for one in pods):
+        pods, unmade, behind, rolling = _look(cluster.api)
+        still = not (behind or rolling or unmade)
+        if still and all(one.node and one.ready for one in pods):
             return State(pods=pods, unmade=unmade, settled=True)
         homeless = sum(not one.node for one in pods)
         judged = (
-            complete
+            not behind
             and all(one.ready or one.message for one in pods)
             and _queues(cluster.scheduler) == {"unschedulable": homeless}
         )
@@ -105,13 +114,17 @@ def _queues(scheduler: Api) -> dict[str, int]:
     return {name: count for name, count in found.items() if count or name == "unschedulable"}
 
 
-def _look(api: Api) -> tuple[tuple[PodState, ...], dict[str, str], bool]:
-    """Return the pods, why some could not be made, and whether the controllers have caught up."""
+def _look(api: Api) -> tuple[tuple[PodState, ...], dict[str, str], bool, bool]:
+    """Return the pods, why some could not be made, and what the controllers are still at.
+
+    They are behind when there are pods too many or too few, and rolling when that is so because old
+    pods of a workload stay until new ones are ready.
+    """
     workloads = api.items("/apis/apps/v1/deployments")
     raw = api.items("/api/v1/pods")
     leaving = [one for one in raw if "deletionTimestamp" in one["metadata"]]
     pods = tuple(_pod_state(one) for one in raw if one not in leaving)
-    unmade, complete = {}, not leaving
+    unmade, behind, rolling = {}, bool(leaving), False
     for one in workloads:
         name = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
         status = one.get("status") or {}
@@ -119,11 +132,14 @@ def _look(api: Api) -> tuple[tuple[PodState, ...], dict[str, str], bool]:
         failure = _condition(status, "ReplicaFailure")
         if failure.get("status") == "True":
             unmade[name] = str(failure.get("message", ""))
+        elif made > one["spec"]["replicas"] and made == status.get("replicas"):
+            rolling = True
+            behind |= status.get("updatedReplicas", 0) == made
         elif made != one["spec"]["replicas"]:
-            complete = False
+            behind = True
         if status.get("observedGeneration") != one["metadata"]["generation"]:
-            complete = False
-    return pods, unmade, complete
+            behind = True
+    return pods, unmade, behind, rolling
 
 
 def _pod_state(pod: Mapping[str, Any]) -> PodState:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from disagg.local.cluster.findings import pods_in_words
 from disagg.local.cluster.report import Report, Waiting
-from disagg.local.cluster.words import quantity
+from disagg.quantities import quantity
 
 _LONGEST_TEXT = 600
 

@@ -7,27 +7,18 @@ neither amounts nor labels nor taints. They are in the pod and in the nodes, so 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from disagg.catalog.cluster_agents import AGENTS
+from disagg.quantities import quantity
 
 Node = Mapping[str, Any]
 Spec = Mapping[str, Any]
+Condition = tuple[str, Callable[[Mapping[str, str]], bool]]
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
 _TAIL = re.compile(r"\.(?: no new claims to deallocate| preemption:|\s*$).*", re.DOTALL)
 _NEXT = re.compile(r", (?=\d+ )")
-_SUFFIXES = {
-    "m": 1e-3,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-}
-_QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
 _PLUGINS = {one.advertises: one.name for one in AGENTS.values() if one.advertises}
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -66,48 +57,35 @@ def reasons(message: str) -> tuple[int, tuple[Reason, ...]]:
     return int(head[2]), tuple(found)
 
 
-def quantity(text: str) -> float:
-    """Return a Kubernetes quantity as a number.
-
-    Example:
-        >>> quantity("2Gi") == 2 * quantity("1024Mi"), quantity("1500m")
-        (True, 1.5)
-    """
-    match = _QUANTITY.fullmatch(str(text))
-    if match is None:
-        raise ValueError(f"{text!r} is not a quantity")
-    return float(match[1]) * _SUFFIXES.get(match[2], 1.0)
-
-
-def requests(spec: Spec) -> dict[str, float]:
+def requests(spec: Spec) -> dict[str, Decimal]:
     """Return what a pod asks for: containers and sidecars together, or its largest init step."""
-    running: dict[str, float] = {}
-    starting: dict[str, float] = {}
+    running: dict[str, Decimal] = {}
+    starting: dict[str, Decimal] = {}
     for one in spec.get("initContainers") or []:
         asked = _asked(one)
         if one.get("restartPolicy") == "Always":
             _add(running, asked)
         else:
             for name, amount in asked.items():
-                step = running.get(name, 0.0) + amount
-                starting[name] = max(starting.get(name, 0.0), step)
+                step = running.get(name, Decimal(0)) + amount
+                starting[name] = max(starting.get(name, Decimal(0)), step)
     for one in spec["containers"]:
         _add(running, _asked(one))
     return {
-        name: max(running.get(name, 0.0), starting.get(name, 0.0))
+        name: max(running.get(name, Decimal(0)), starting.get(name, Decimal(0)))
         for name in sorted({*running, *starting})
     }
 
 
-def _asked(container: Mapping[str, Any]) -> dict[str, float]:
+def _asked(container: Mapping[str, Any]) -> dict[str, Decimal]:
     resources = container.get("resources") or {}
     merged = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
     return {name: quantity(amount) for name, amount in merged.items()}
 
 
-def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
+def _add(total: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
     for name, amount in more.items():
-        total[name] = total.get(name, 0.0) + amount
+        total[name] = total.get(name, Decimal(0)) + amount
 
 
 def explain(
@@ -183,17 +161,29 @@ def _no_such_label(spec: Spec, nodes: Sequence[Node]) -> Explanation:
     if absent:
         why = f"no node is labelled {' or '.join(absent)}"
     else:
-        why = f"no node has all of {', '.join(name for name, _ in wanted)} together"
+        why = f"no node has all it selects: {_nearest(wanted, nodes)}"
     return Explanation(
         why,
         "give a node group that label or type, or change what the pool selects",
     )
 
 
+def _nearest(wanted: Sequence[Condition], nodes: Sequence[Node]) -> str:
+    """Return what the nodes lack that lack the least, one node for each such lack."""
+    lacks: dict[str, tuple[int, str]] = {}
+    for one in nodes:
+        missing = [name for name, holds in wanted if not holds(_labels(one))]
+        lacks.setdefault(", ".join(missing), (len(missing), one["metadata"]["name"]))
+    least = min(count for count, _ in lacks.values())
+    return "; ".join(
+        f"{node} lacks {missing}" for missing, (count, node) in lacks.items() if count == least
+    )
+
+
 def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int) -> Explanation:
-    needed = 1.0 if resource == "pods" else requests(spec).get(resource, 0.0)
+    needed = Decimal(1) if resource == "pods" else requests(spec).get(resource, Decimal(0))
     given = [quantity(one["status"]["allocatable"].get(resource, "0")) for one in usable]
-    most = max(given, default=0.0)
+    most = max(given, default=Decimal(0))
     unit = _shown(resource, needed)
     if not most and resource in _PLUGINS:
         return Explanation(
@@ -218,7 +208,7 @@ def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int)
     )
 
 
-def _fits(spec: Spec, node: Node) -> float:
+def _fits(spec: Spec, node: Node) -> Decimal:
     given = node["status"]["allocatable"]
     return min(
         (
@@ -226,7 +216,7 @@ def _fits(spec: Spec, node: Node) -> float:
             for name, amount in requests(spec).items()
             if amount
         ),
-        default=1.0,
+        default=Decimal(1),
     )
 
 
@@ -254,9 +244,6 @@ def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
         taint["key"],
         taint.get("value", ""),
     )
-
-
-Condition = tuple[str, Callable[[Mapping[str, str]], bool]]
 
 
 def selects(spec: Spec, node: Node) -> bool:
@@ -305,7 +292,7 @@ def _nodes(count: int) -> str:
     return "1 node" if count == 1 else f"{count} nodes"
 
 
-def _shown(resource: str, amount: float) -> str:
+def _shown(resource: str, amount: Decimal) -> str:
     if resource == "memory" or resource.startswith(("hugepages-", "ephemeral-")):
         return f"{amount / 2**30:.4g} GiB of {resource}"
     return f"{amount:g} {resource}"

@@ -77,7 +77,7 @@ def cluster(plane: ControlPlane) -> Iterator[Cluster]:
     """Return clients; whatever a test puts into the server is gone afterwards."""
     clients = plane.cluster()
     yield clients
-    _empty(clients.api)
+    emptied(clients.api)
     clients.close()
 
 
@@ -88,24 +88,32 @@ def api(cluster: Cluster) -> Api:
 
 @pytest.fixture
 def empty() -> Callable[[Api], None]:
-    return _empty
+    return emptied
 
 
-def _empty(api: Api) -> None:
+NAMESPACED = (
+    *(f"/apis/apps/v1/{kind}" for kind in ("deployments", "daemonsets", "statefulsets")),
+    "/apis/batch/v1/jobs",
+    "/apis/apps/v1/replicasets",
+    "/api/v1/pods",
+    "/api/v1/resourcequotas",
+    "/apis/networking.k8s.io/v1/networkpolicies",
+)
+
+
+def emptied(api: Api) -> None:
     """Remove workloads, pods, nodes and policies; namespaces stay, the next apply resets them."""
-    namespaces = [one["metadata"]["name"] for one in api.items("/api/v1/namespaces")]
-    for kind in ("deployments", "daemonsets", "replicasets"):
-        for namespace in namespaces:
-            api.delete(f"/apis/apps/v1/namespaces/{namespace}/{kind}")
-    for namespace in namespaces:
-        for kind in ("pods", "resourcequotas"):
-            api.delete(f"/api/v1/namespaces/{namespace}/{kind}", grace_seconds=0)
-        api.delete(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+    for path in NAMESPACED:
+        base, _, kind = path.rpartition("/")
+        for namespace in {one["metadata"]["namespace"] for one in api.items(path)}:
+            grace = 0 if kind == "pods" else None
+            api.delete(f"{base}/namespaces/{namespace}/{kind}", grace_seconds=grace)
     api.delete("/api/v1/nodes", grace_seconds=0)
     for one in api.items("/apis/scheduling.k8s.io/v1/priorityclasses"):
         if not one["metadata"]["name"].startswith("system-"):
             api.delete(f"/apis/scheduling.k8s.io/v1/priorityclasses/{one['metadata']['name']}")
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    api.delete(definitions)
+    if api.items(definitions):
+        api.delete(definitions)
     paths = ("/api/v1/pods", "/api/v1/nodes", "/apis/apps/v1/replicasets", definitions)
     wait("the control plane is empty", lambda: not any(api.items(path) for path in paths))

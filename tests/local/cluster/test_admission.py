@@ -167,6 +167,17 @@ def test_a_quota_that_is_too_small_is_named_and_one_that_fits_is_counted(
     assert "DISAGG-REH-003" in {each.code for each in findings(report)}
 
 
+def test_a_priority_class_that_is_not_there_is_named(
+    files: Files, judged: Callable[[Files], Report]
+) -> None:
+    name = "05-priority-classes.yaml"
+    files[name] = [each for each in files[name] if each["metadata"]["name"] != "pilot-decode"]
+    report = judged(files)
+    said = {each.path: each.got for each in findings(report)}
+    assert said.keys() == {f"pod of Deployment {SERVING}/decode", f"{SERVING}/decode"}
+    assert all("no PriorityClass with name pilot-decode" in each for each in said.values())
+
+
 def policy(kind: str, **spec: Any) -> dict[str, Any]:
     version = "admissionregistration.k8s.io/v1"
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "tags"}, "spec": spec}

@@ -1,12 +1,13 @@
 """Nodes are made from what was read back and from the catalogue, never from the file."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
+from fleet import GROUP, TEMPLATE, created_of
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.local.aws.readback import LaunchTemplate, NetworkInterface, NodeGroup, Taint
+from disagg.local.aws.readback import NodeGroup
 from disagg.local.aws.readback_network import Subnet
 from disagg.local.cluster.nodes import UnknownNodeError, group_of, make_nodes
 from disagg.local.compare import Created
@@ -14,59 +15,6 @@ from disagg.local.compare import Created
 B200 = INSTANCE_TYPES["p6-b200.48xlarge"]
 
 
-def interface(card: int, device: int, kind: str) -> NetworkInterface:
-    return NetworkInterface(
-        card=card,
-        device=device,
-        type=kind,
-        security_group_ids=(),
-        subnet_id="",
-        public_address=None,
-        delete_on_termination=True,
-    )
-
-
-TEMPLATE = LaunchTemplate(
-    id="lt-1",
-    name="t",
-    version=1,
-    instance_type=B200.name,
-    image_id="",
-    interfaces=(
-        interface(0, 0, "interface"),
-        interface(0, 1, "efa-only"),
-        interface(1, 0, "efa-only"),
-        interface(2, 0, "efa"),
-    ),
-    volumes=(),
-    placement_group="",
-    market_type="",
-    capacity_reservation_id="",
-    http_tokens="required",
-    http_hop_limit=1,
-    user_data="strategy: RAID0",
-    tags={},
-)
-GROUP = NodeGroup(
-    name="Decode-Nodes-1AB",
-    arn="",
-    version="1.34",
-    role_arn="",
-    subnet_ids=("subnet-1", "subnet-2"),
-    ami_type="",
-    capacity_type="",
-    instance_types=(),
-    minimum=0,
-    desired=0,
-    maximum=3,
-    labels={"disagg/role": "decode", "more": "yes"},
-    taints=(Taint(key="nvidia.com/gpu", value="present", effect="NO_SCHEDULE"),),
-    max_unavailable=None,
-    max_unavailable_percentage=None,
-    repair=True,
-    launch_template=TEMPLATE,
-    tags={},
-)
 SUBNETS = tuple(
     Subnet(
         id=f"subnet-{number}",
@@ -83,10 +31,7 @@ SUBNETS = tuple(
 
 
 def created(*groups: NodeGroup) -> Created:
-    # Why a cast: only groups and subnets are read; the rest needs no stand-in.
-    rest = dict.fromkeys(("cluster", "addons", "pod_identities", "access_entries"))
-    more: dict[str, Any] = {**rest, "endpoints": (), "flow_logs": (), "security_groups": {}}
-    return Created(node_groups=groups, subnets=SUBNETS, **cast("Any", more))
+    return created_of(groups, SUBNETS)
 
 
 def nodes(**changes: Any) -> list[dict[str, Any]]:
@@ -136,16 +81,16 @@ def test_efa_devices_are_counted_in_the_launch_template() -> None:
     assert allocatable["nvidia.com/gpu"] == "8"
     assert allocatable["pods"] == "198"
     assert allocatable["hugepages-2Mi"] == "10256Mi"
-    # From the sources of the catalogue: what kubelet leaves, less daemons and huge pages.
-    assert allocatable["memory"] == f"{1_937_332 - 4_096 - 10_256}Mi"
-    assert allocatable["cpu"] == f"{191_450 - 2_000}m"
+    # What kubelet leaves, less huge pages; daemons take their share as pods.
+    assert allocatable["memory"] == f"{1_937_332 - 10_256}Mi"
+    assert allocatable["cpu"] == "191450m"
 
 
 def test_without_efa_there_are_no_huge_pages() -> None:
     bare = nodes(launch_template=replace(TEMPLATE, interfaces=()))[0]["status"]["allocatable"]
     assert "vpc.amazonaws.com/efa" not in bare
     assert "hugepages-2Mi" not in bare
-    assert bare["memory"] == f"{1_937_332 - 4_096}Mi"
+    assert bare["memory"] == "1937332Mi"
 
 
 def test_an_unknown_type_and_a_lost_subnet_are_said() -> None:

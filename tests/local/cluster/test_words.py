@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from disagg.local.cluster.words import Reason, explain, quantity, reasons, requests
+from disagg.local.cluster.words import Reason, explain, reasons, requests
 
 TAIL = (
     " no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not"
@@ -52,18 +52,6 @@ def test_a_reason_with_commas_of_its_own_stays_whole() -> None:
     assert reasons(text) == (1, (Reason(1, "node(s) had untolerated taint {a: b, c: d}"),))
 
 
-@pytest.mark.parametrize(
-    ("text", "number"), [("4", 4), ("500m", 0.5), ("1Ki", 1024), ("2Gi", 2**31), ("3k", 3000)]
-)
-def test_quantities_are_numbers(text: str, number: float) -> None:
-    assert quantity(text) == number
-
-
-def test_something_that_is_no_quantity_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a quantity"):
-        quantity("many")
-
-
 def test_a_pod_asks_for_its_containers_with_sidecars_or_its_largest_init_step() -> None:
     def container(cpu: str, **more: str) -> dict[str, Any]:
         return {"resources": {"requests": {"cpu": cpu}}, **more}
@@ -103,9 +91,10 @@ def test_a_label_that_no_node_has_is_named_whatever_the_scheduler_says_first() -
         told = explain(failed(text), pod(), [node("prefill")])
         assert told.why == "no node is labelled disagg/role=decode"
     both = pod(nodeSelector={"disagg/role": "decode", "zone": "a"})
-    split = [node(), {**node("x"), "metadata": {"labels": {"zone": "a"}}}]
+    labels = {"a": {"disagg/role": "decode"}, "b": {"zone": "a"}, "c": {"zone": "a"}, "d": {}}
+    split = [{**node(), "metadata": {"name": name, "labels": has}} for name, has in labels.items()]
     assert explain("", both, split).why == (
-        "no node has all of disagg/role=decode, zone=a together"
+        "no node has all it selects: a lacks zone=a; b lacks disagg/role=decode"
     )
 
 

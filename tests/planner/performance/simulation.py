@@ -43,7 +43,7 @@ def waits(
     rate_per_second: float, service_ms: Callable[[random.Random], float], servers: int, count: int
 ) -> list[float]:
     """Return the waiting times of Poisson arrivals at servers with one line [ms]."""
-    env, chance = simpy.Environment(), random.Random(1)
+    env, chance = simpy.Environment(), random.Random(1)  # noqa: S311 - a simulation, no secret
     desk = simpy.Resource(env, capacity=servers)
     found: list[float] = []
 
@@ -133,7 +133,7 @@ def serve(  # noqa: C901, PLR0913  Why: one plain run, told in one place.
         in_flight: Else so many clients, each asking again at once.
         count: Requests.
     """
-    env, chance, seen = simpy.Environment(), random.Random(7), Seen()
+    env, chance, seen = simpy.Environment(), random.Random(7), Seen()  # noqa: S311 - a simulation, no secret
     lines = [simpy.Resource(env, capacity=1) for _ in range(prefill_engines)]
     machines = [Engine(env, step_ms, prompt_ms, answer) for _ in range(decode_engines)]
     for machine in machines:

@@ -40,7 +40,7 @@ def test_the_wait_at_several_servers_is_that_of_the_simulation_within_a_fifth(
 
 
 def test_the_95th_percentile_of_the_response_is_that_of_the_simulation_within_a_tenth() -> None:
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 - a simulation, no secret
     service = Service(points_ms=TWO_LENGTHS, each_at_full_batch_ms=70.0)
     rate = 0.6 / 0.070
     found = sorted(w + two_lengths(chance) for w in waits(rate, two_lengths, 1, 60_000))

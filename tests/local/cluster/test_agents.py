@@ -1,0 +1,92 @@
+"""Nodes give devices only where the stand-in of their device plugin could land."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from disagg.catalog.cluster_agents import AGENTS, tolerations
+from disagg.catalog.kubernetes import CHARTS, KUBERNETES_VERSIONS
+from disagg.local.cluster.agents import RESERVE, agents, less_daemons
+from disagg.local.cluster.api import Cluster
+from disagg.local.cluster.examine import Stage, examine
+from disagg.local.cluster.findings import findings
+from disagg.planner.layout import NODE_AGENTS_CPU_MILLI, NODE_AGENTS_MEMORY_MIB
+from disagg.quantities import quantity
+
+Object = dict[str, Any]
+Deploy = Callable[..., Any]
+
+
+@pytest.mark.parametrize("version", sorted(KUBERNETES_VERSIONS))
+def test_every_add_on_and_every_chart_brings_an_agent(version: str) -> None:
+    brought = {one.comes_with for one in AGENTS.values()}
+    add_ons = {one.name for one in KUBERNETES_VERSIONS[version].add_ons}
+    assert add_ons | CHARTS.keys() == brought
+
+
+def test_values_of_a_chart_replace_tolerations_or_add_to_them() -> None:
+    taint = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    added = tolerations(AGENTS["aws-efa-k8s-device-plugin"])
+    assert taint in added
+    assert len(added) == 2
+    assert tolerations(AGENTS["nvidia-device-plugin"])[-1] == taint
+    assert tolerations(AGENTS["aws-load-balancer-controller"]) == ()
+
+
+def test_daemons_are_taken_from_the_node_they_are_on_and_from_no_other() -> None:
+    amounts = {"cpu": "4", "memory": "8Gi", "pods": "10"}
+    nodes = [{"metadata": {"name": name}, "status": {"allocatable": amounts}} for name in "ab"]
+    container = {"resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}
+    pod = {
+        "metadata": {"ownerReferences": [{"kind": "DaemonSet"}]},
+        "spec": {"nodeName": "a", "containers": [container]},
+    }
+    other = {**pod, "metadata": {"ownerReferences": [{"kind": "ReplicaSet"}]}}
+    first, second = less_daemons(nodes, [pod, other])
+    left = {name: quantity(text) for name, text in first["status"]["allocatable"].items()}
+    assert left == {"cpu": 3.5, "memory": 7 * 2**30, "pods": 9}
+    assert second["status"]["allocatable"] == amounts
+
+
+@pytest.mark.slow
+def test_the_daemons_of_a_gpu_node_take_what_the_planner_keeps_free(deployed: Deploy) -> None:
+    daemons = [one for one in agents(deployed().created) if one["kind"] == "DaemonSet"]
+    asked = [
+        one["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"] for one in daemons
+    ]
+    assert sum(quantity(one.get("cpu", "0")) for one in asked) * 1000 == NODE_AGENTS_CPU_MILLI
+    assert sum(quantity(one.get("memory", "0")) for one in asked) == (
+        NODE_AGENTS_MEMORY_MIB * 2**20
+    )
+    assert RESERVE in {one["metadata"]["name"] for one in daemons}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plugin", "device"),
+    [
+        ("aws-efa-k8s-device-plugin", "vpc.amazonaws.com/efa"),
+        ("nvidia-device-plugin", "nvidia.com/gpu"),
+    ],
+)
+def test_a_device_plugin_that_bears_no_taint_leaves_the_nodes_without_devices(
+    plugin: str, device: str, cluster: Cluster, deployed: Deploy
+) -> None:
+    stand_ins = copy.deepcopy(agents(deployed().created))
+    pod = next(one for one in stand_ins if one["metadata"]["name"] == plugin)
+    pod["spec"]["template"]["spec"]["tolerations"] = []
+    stage = Stage(cluster, deployed().nodes, stand_ins)
+    report = examine(stage, deployed().manifests, lambda _: None, {}, trials=False)
+    assert {one.workload: one.pods for one in report.waiting} == {
+        "pilot-serving/decode": 2,
+        "pilot-serving/prefill": 8,
+    }
+    for one in report.waiting:
+        assert one.why.startswith("it asks for ")
+        assert one.why.endswith(
+            f" {device}, and no node it may use offers any: {plugin} does not run there"
+        )
+        assert "tolerate the taints" in one.fix
+    assert {one.code for one in findings(report)} == {"DISAGG-REH-004"}

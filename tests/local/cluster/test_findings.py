@@ -1,0 +1,128 @@
+"""Each kind of finding is told once, with what to change; a clean report has none."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from disagg.checks.rehearsal import CODES
+from disagg.local.cluster.apply import Applied, Refusal
+from disagg.local.cluster.connections import Connection
+from disagg.local.cluster.findings import findings, to_json
+from disagg.local.cluster.report import Drain, Loss, Quota, Report, Rollout, Waiting
+from disagg.local.cluster.tell import lines
+
+REFUSAL = Refusal(file="30.yaml", name="Deployment a/decode", status=400, message="no such field")
+WAITING = Waiting(
+    workload="a/decode",
+    pods=1,
+    of=2,
+    why="it asks for too much",
+    fix="ask for less",
+    scheduler="0/2",
+)
+DRAIN = Drain(node="n-1", group="g", evicted=2, blocked={}, waiting=())
+ROLLOUT = Rollout(workload="a/decode", complete=True, least_ready=1, of=2)
+CLEAN = Report(
+    kubernetes="1.34.4",
+    nodes=(),
+    applied=Applied(accepted=3, refusals=(), dropped=(), warnings=()),
+    placements=(),
+    waiting=(),
+    unmade={},
+    settled=True,
+    losses=(Loss(node="n-1", group="g", waiting=(WAITING,)),),
+    drains=(DRAIN,),
+    rollouts=(ROLLOUT,),
+    definitions=(),
+    connections=(Connection(source="10.0.0.0/16", destination="a/router", port=8081),),
+    unguarded=(),
+    idle_policies=(),
+    quotas=(Quota(name="a/gpus", hard={"pods": "10"}, used={"pods": "4"}),),
+    files={"a/decode": "30.yaml"},
+    seconds={},
+)
+APPLIED = CLEAN.applied
+BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
+    "DISAGG-REH-001": (
+        {"applied": replace(APPLIED, refusals=(REFUSAL,))},
+        "Deployment a/decode",
+        "the API server answers 400: no such field",
+    ),
+    "DISAGG-REH-002": (
+        {"applied": replace(APPLIED, dropped=(replace(REFUSAL, message="spec.x"),))},
+        "Deployment a/decode",
+        "the API server forgets spec.x",
+    ),
+    "DISAGG-REH-003": (
+        {"unmade": {"a/decode": "exceeded quota"}},
+        "a/decode",
+        "pods cannot be made: exceeded quota",
+    ),
+    "DISAGG-REH-004": (
+        {"waiting": (WAITING,)},
+        "a/decode",
+        "1 of 2 pods Pending: it asks for too much",
+    ),
+    "DISAGG-REH-005": ({"settled": False}, "", "pods were still being made"),
+    "DISAGG-REH-007": (
+        {"drains": (replace(DRAIN, blocked={"a/decode": "budget"}),)},
+        "n-1 a/decode",
+        "its pods may not be evicted: budget",
+    ),
+    "DISAGG-REH-008": (
+        {"rollouts": (replace(ROLLOUT, complete=False),)},
+        "a/decode",
+        "a new pod finds no place",
+    ),
+    "DISAGG-REH-009": ({"unguarded": ("a/decode",)}, "a/decode", "no network policy selects"),
+    "DISAGG-REH-010": ({"idle_policies": ("a/p",)}, "NetworkPolicy a/p", "it selects no pod"),
+}
+
+
+def test_a_clean_report_has_no_findings_although_a_lost_node_leaves_pods_waiting() -> None:
+    assert findings(CLEAN) == []
+
+
+@pytest.mark.parametrize("code", BROKEN)
+def test_each_kind_is_told_once_with_what_to_change(code: str) -> None:
+    changes, path, got = BROKEN[code]
+    (problem,) = findings(replace(CLEAN, **changes))
+    assert (problem.code, problem.path) == (code, path)
+    assert problem.got.startswith(got)
+    assert problem.need
+    assert problem.fix
+    assert problem.file == ("30.yaml" if "decode" in path else "")
+
+
+def test_every_code_but_that_of_missing_nodes_has_a_kind_of_finding() -> None:
+    assert BROKEN.keys() | {"DISAGG-REH-006"} == CODES.keys()
+
+
+def test_the_report_as_data_survives_json_and_counts_its_version() -> None:
+    data = json.loads(json.dumps(to_json(replace(CLEAN, waiting=(WAITING,)))))
+    assert data["schema_version"] == 2
+    assert data["drains"][0]["evicted"] == 2
+    assert data["connections"][0] == {
+        "source": "10.0.0.0/16",
+        "destination": "a/router",
+        "port": 8081,
+    }
+    assert data["findings"][0]["code"] == "DISAGG-REH-004"
+
+
+def test_the_report_in_words_says_what_a_loss_a_drain_and_a_roll_out_do() -> None:
+    told = "\n".join(lines(CLEAN))
+    assert "n-1: a/decode: 1 of 2 pods wait: it asks for too much\n    -> ask for less" in told
+    assert "n-1: its 2 pods go, each to another place" in told
+    assert "a/decode: at the worst moment 1 of 2 pods are ready\n" in told
+    assert "quota a/gpus: pods 6 of 10 left" in told
+    assert "10.0.0.0/16 -> a/router: 8081" in told
+    stopped = "\n".join(lines(replace(CLEAN, rollouts=(replace(ROLLOUT, least_ready=0),))))
+    assert "0 of 2 pods are ready: nothing is served until a new one is" in stopped
+
+
+def test_without_trials_the_report_says_so() -> None:
+    broken = replace(CLEAN, waiting=(WAITING,), losses=(), drains=(), rollouts=())
+    assert "Loss, drain and roll-out were not tried" in "\n".join(lines(broken))

@@ -1,0 +1,77 @@
+"""`disagg rehearse` as a person runs it: what is printed, as data or in words, and how it exits."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from disagg.cli import main
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("programs")]
+
+PILOT = "environments/pilot.yaml"
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path, deployed: Callable[..., Any]
+) -> Callable[..., int]:
+    """Run the verb, on what was created once for all tests, with the groups of a role changed."""
+
+    def rehearse(*more: str, **changes: Any) -> int:
+        created = deployed().created
+        groups = tuple(
+            replace(one, **changes) if one.labels["disagg/role"] == "decode" else one
+            for one in created.node_groups
+        )
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(
+            "disagg.local.rehearse.deploy", lambda *_: replace(created, node_groups=groups)
+        )
+        return main(["rehearse", PILOT, "--dist", str(tmp_path), *more])
+
+    return rehearse
+
+
+def test_a_sound_deployment_exits_0_and_is_told_in_words(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    shown = capsys.readouterr()
+    for words in (
+        "24 objects accepted, 0 refused",
+        "pilot-serving/decode: decode-1 (2)",
+        "decode-1: pilot-serving/decode: 2 of 2 pods wait",
+        "pilot-serving/prefill: at the worst moment 7 of 8 pods are ready",
+        "pilot-router/router: at the worst moment 0 of 1 pods are ready: nothing is served until",
+        "pilot-router/router -> pilot-serving/decode: 8000",
+    ):
+        assert words in shown.out
+    assert "kube-system" not in shown.out
+    assert shown.err == ""
+
+
+def test_a_finding_exits_2_and_the_data_on_stdout_is_whole(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("-o", "json", maximum=0) == 2
+    shown = capsys.readouterr()
+    data = json.loads(shown.out)
+    assert data["schema_version"] == 2
+    (found,) = data["findings"]
+    assert (found["code"], found["path"]) == ("DISAGG-REH-004", "pilot-serving/decode")
+    assert data["losses"] == data["drains"] == data["rollouts"] == []
+    assert "[DISAGG-REH-004]" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_group_that_makes_no_nodes_is_a_finding(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(launch_template=None, instance_types=("p9.big",)) == 2
+    said = capsys.readouterr().err
+    assert "'p9.big' is in no catalogue" in said
+    assert "[DISAGG-REH-006]" in said
