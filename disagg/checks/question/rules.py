@@ -38,7 +38,11 @@ def model_is_known_or_described(model: str, geometry: Model | None) -> Iterator[
 
 @rule("DISAGG-ASK-002")
 def instance_type_is_known(instance_type: str) -> Iterator[Finding]:
-    """The instance type is a GPU type of the catalogue."""
+    """The instance type is a GPU type of the catalogue.
+
+    Memory, bandwidth, matrix peaks and EFA cards of a type decide every figure; an unknown one has
+    none of them.
+    """
     if instance_type not in INSTANCE_TYPES or INSTANCE_TYPES[instance_type].gpu_name not in GPUS:
         known = sorted(INSTANCE_TYPES)
         yield Finding(
@@ -51,7 +55,10 @@ def instance_type_is_known(instance_type: str) -> Iterator[Finding]:
 
 @rule("DISAGG-ASK-003")
 def region_sells_the_type(region: str, instance_type: str) -> Iterator[Finding]:
-    """The region exists and sells the instance type."""
+    """The region exists and sells the instance type.
+
+    A price of a region that has no such nodes would be a price of nothing.
+    """
     if region not in REGIONS:
         yield Finding(
             at=("region",),
@@ -114,7 +121,10 @@ def weights_fit_a_node(
 
 @rule("DISAGG-ASK-005")
 def request_is_within_the_context(geometry: Model | None, workload: Workload) -> Iterator[Finding]:
-    """A request, prompt and answer, is within the context of the model."""
+    """A request, prompt and answer, is within the context of the model.
+
+    vLLM refuses longer ones.
+    """
     total = workload.input_tokens + workload.output_tokens
     if geometry is not None and total > geometry.max_context_tokens:
         yield Finding(
@@ -169,7 +179,10 @@ def promise_is_above_the_memory_floor(
 
 @rule("DISAGG-ASK-007")
 def search_holds_a_node(search: Search, instance_type: str) -> Iterator[Finding]:
-    """The search may bill a whole node: AWS sells no part of one."""
+    """The search may bill a whole node.
+
+    AWS sells no part of one; a smaller limit would find nothing.
+    """
     instance = INSTANCE_TYPES.get(instance_type)
     if instance is not None and search.gpus < instance.gpus:
         yield Finding(
