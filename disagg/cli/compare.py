@@ -82,6 +82,7 @@ def _contender(loaded: Loaded, text: str) -> "Contender":
         parse_layout,
     )
     from disagg.planner.decision.versus import contender  # noqa: PLC0415
+    from disagg.planner.layout import groups  # noqa: PLC0415
 
     ask = loaded.ask
     if is_layout(text):
@@ -92,10 +93,11 @@ def _contender(loaded: Loaded, text: str) -> "Contender":
         return contender(ask, text, layout)
     environment = load_environment(Path(text)).environment
     layout = layout_of(environment)
-    if (environment.serving.model, layout.instance.name) != (ask.model.name, ask.instance.name):
+    types = sorted({one.instance_type for one in groups(environment.capacity).values()})
+    if (environment.serving.model, types) != (ask.model.name, [ask.instance.name]):
         raise _problem(
             "DISAGG-LAY-002",
-            f"{text} runs {environment.serving.model} on {layout.instance.name}",
+            f"{text} runs {environment.serving.model} on {' and '.join(types)}",
             f"{ask.model.name} on {ask.instance.name}, as the workload says",
             "compare environments of one model and instance type",
         )

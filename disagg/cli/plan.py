@@ -34,7 +34,7 @@ def plan(
     """
     from disagg.bench.asking import asking  # noqa: PLC0415
     from disagg.checks.question import asked_by  # noqa: PLC0415
-    from disagg.planner.ask import layout_of  # noqa: PLC0415
+    from disagg.planner.ask import layout_of, one_type  # noqa: PLC0415
     from disagg.report.expected import (  # noqa: PLC0415
         expected_json,
         expected_lines,
@@ -45,13 +45,20 @@ def plan(
     checked = load_environment(env)
     prices = bundled_prices()
     made = make_plan(checked.environment, prices)
+    warnings = [problem.to_json() for problem in checked.warnings]
+    if not one_type(checked.environment):
+        if output is Format.TABLE:
+            show(made, checked.warnings)
+            stdout().print(_TWO_TYPES, soft_wrap=True)
+        else:
+            emit(made.to_json() | {"expected": None, "warnings": warnings}, output)
+        return
     ask = asking(asked_by(checked.environment, env), prices, predictor)
     layout = layout_of(checked.environment)
     expected = ask.estimate(layout)
     if html is not None:
         write_page(plan_report(ask, layout, expected, made), html)
     if output is not Format.TABLE:
-        warnings = [problem.to_json() for problem in checked.warnings]
         data = made.to_json() | {"expected": expected_json(ask, layout, expected)}
         emit(data | {"warnings": warnings}, output)
         return
@@ -59,6 +66,12 @@ def plan(
     print_table(expected_table(ask, layout, expected))
     for line in expected_lines(ask, layout, expected):
         stdout().print(line, soft_wrap=True)
+
+
+_TWO_TYPES = (
+    "Speed is not predicted: the pools are on nodes of two types, and the model knows one"
+    " (DISAGG-ASK-008)."
+)
 
 
 def show(made: Plan, warnings: list[Problem]) -> None:

@@ -84,6 +84,13 @@ PLANNER_CODES: dict[str, tuple[str, str]] = {
             " output token; runs in which every request failed have none of them."
         ),
     ),
+    "DISAGG-ASK-008": (
+        "An environment with two instance types asks a question.",
+        (
+            "Speed, search and cost of a token are worked out for pools on nodes of one type. An"
+            " environment may use two; `disagg plan` then shows everything but the speed to expect."
+        ),
+    ),
     "DISAGG-LAY-001": (
         "A layout that cannot be read.",
         (

@@ -8,6 +8,7 @@ from disagg.catalog.models import Model
 from disagg.catalog.prices import Offer
 from disagg.config.environment import Environment, Slo
 from disagg.config.workload import Assumptions, Question
+from disagg.planner.layout import groups as gpu_groups
 from disagg.planner.money.purchase import NodePrice
 from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.calibration import Point
@@ -138,8 +139,13 @@ def question_of(environment: Environment, *, hybrid: bool) -> Question:
     )
 
 
+def one_type(environment: Environment) -> bool:
+    """Tell whether all GPU nodes are of one type: the only case that speed is predicted for."""
+    return len({group.instance_type for group in gpu_groups(environment.capacity).values()}) == 1
+
+
 def layout_of(environment: Environment) -> Layout:
-    """Return the layout of an environment's pools."""
+    """Return the layout of an environment's pools, whose nodes are of one type."""
     groups, serving = environment.capacity, environment.serving
     first = groups.decode or groups.shared
     assert first is not None  # noqa: S101  Why: a checked environment has one of them.

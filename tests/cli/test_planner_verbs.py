@@ -300,3 +300,21 @@ def test_silicon_without_its_package_says_how_to_get_it(
     monkeypatch.setattr(silicon, "installed", lambda: False)
     assert main(["decide", ARTICLE, "--predictor", "silicon"]) == 1
     assert "pip install 'disagg[silicon]'" in capsys.readouterr().err
+
+
+def test_pools_on_two_types_are_planned_without_speed_and_asked_about_with_a_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "two.yaml"
+    decode = "decode: {instance_type: p6-b200.48xlarge"
+    text = Path(PILOT).read_text("utf-8")
+    assert decode in text
+    file.write_text(text.replace(decode, "decode: {instance_type: p5en.48xlarge"), "utf-8")
+    assert data(capsys, "plan", str(file))["expected"] is None
+    assert main(["plan", str(file)]) == 0
+    assert "Speed is not predicted" in capsys.readouterr().out
+    for arguments in (["decide"], ["size"], ["cost"]):
+        assert main([*arguments, str(file)]) == 64
+        assert "DISAGG-ASK-008" in capsys.readouterr().err
+    assert main(["compare", "1xtp4", str(file), "-w", ARTICLE]) == 64
+    assert "DISAGG-LAY-002" in capsys.readouterr().err

@@ -16,7 +16,8 @@ from disagg.config.parse import parse
 from disagg.config.workload import Question
 from disagg.config.yaml_reader import Document, read
 from disagg.errors import InvalidInputError, Problem
-from disagg.planner.ask import question_of
+from disagg.planner.ask import one_type, question_of
+from disagg.planner.layout import groups
 
 QUESTION_RULES: tuple[Rule, ...] = rules_of(rules)
 _SHARED = rules_of(workload_rules)
@@ -44,6 +45,8 @@ def load_question(path: Path, prices: Prices) -> Asked:
     document = read(path)
     if isinstance(document.data, dict) and "kind" not in document.data:
         checked = check(document, prices)
+        if not one_type(checked.environment):
+            raise InvalidInputError([_two_types(document, checked.environment)])
         asked = asked_by(checked.environment, path)
         # Why: what only matters to a planner (a promise no GPU can keep) is told here as well.
         found = _meaning(document, asked.question, asked.model, prices)
@@ -51,6 +54,17 @@ def load_question(path: Path, prices: Prices) -> Asked:
             raise InvalidInputError(found)
         return replace(asked, warnings=tuple(checked.warnings))
     return _workload_file(document, path, prices)
+
+
+def _two_types(document: Document, environment: Environment) -> Problem:
+    named = {name: one.instance_type for name, one in groups(environment.capacity).items()}
+    return document.problem(
+        "DISAGG-ASK-008",
+        ("capacity",),
+        got=", ".join(f"{name} on {kind}" for name, kind in named.items()),
+        need="nodes of one type",
+        fix="ask with a workload file (kind: Workload) for each type",
+    )
 
 
 def asked_by(environment: Environment, path: Path) -> Asked:
