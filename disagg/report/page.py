@@ -23,7 +23,7 @@ border-radius:6px;padding:.7rem 1rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;min-width:100%}
 th,td{border-bottom:1px solid var(--grid);padding:.3rem .6rem;text-align:right;vertical-align:top;
 font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left}.text td{text-align:left}.text th{text-align:left}
+th:first-child,td:first-child{text-align:left}td.long,.text td{text-align:left}.text th{text-align:left}
 .note,footer{color:var(--faint);font-size:.85rem}svg{max-width:100%;height:auto}
 """
 
@@ -49,7 +49,8 @@ _PAGE = """<!doctype html>
 {% for table in report.tables %}<section><h2>{{ table.title }}</h2>
 <div class="wide"><table><thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>
 {% endfor %}</tr></thead><tbody>
-{% for row in table.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% for row in table.rows %}<tr>{% for cell in row %}<td{% if cell|length > 40 %} class="long"
+{% endif %}>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 {% if table.note %}<p class="note">{{ table.note }}</p>{% endif %}</section>
 {% endfor %}
