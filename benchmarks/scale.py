@@ -113,7 +113,8 @@ def measure(objects: Sequence[Object], nodes: Sequence[Object]) -> dict[str, flo
     ):
         api = plane.api()
         _parallel(plane, nodes)
-        nodes_ready(api, [one["metadata"]["name"] for one in nodes])
+        names = [one["metadata"]["name"] for one in nodes]
+        nodes_ready(api, names, seconds=PATIENCE_SECONDS)
         before = {name: _cpu_seconds(pid) for name, pid in plane.pids.items()}
         began = time.monotonic()
         for one in objects:

@@ -53,11 +53,11 @@ def apply_nodes(api: Api, nodes: Sequence[Mapping[str, Any]]) -> None:
     nodes_ready(api, [one["metadata"]["name"] for one in nodes])
 
 
-def nodes_ready(api: Api, names: Collection[str]) -> None:
+def nodes_ready(api: Api, names: Collection[str], *, seconds: float = _PATIENCE_SECONDS) -> None:
     """Wait until pods may be placed on nodes.
 
     Raises:
-        StillWaitingError: A node was not there, or not ready, after a minute.
+        StillWaitingError: A node was not there, or not ready, within `seconds` [s].
     """
 
     def ready() -> bool:
@@ -65,7 +65,9 @@ def nodes_ready(api: Api, names: Collection[str]) -> None:
             one["metadata"]["name"] for one in api.items("/api/v1/nodes") if _takes_pods(one)
         }
 
-    wait("the nodes are ready", ready, seconds=_PATIENCE_SECONDS)
+    # Why slower for many: the answer to one question is a megabyte for each two hundred.
+    poll_seconds = max(_POLL_SECONDS, len(names) / 200)
+    wait("the nodes are ready", ready, seconds=seconds, poll_seconds=poll_seconds)
 
 
 def _takes_pods(node: Mapping[str, Any]) -> bool:
