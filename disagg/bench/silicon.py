@@ -245,7 +245,10 @@ class EfaSystems:
         return str(here)
 
 
-_EFA = EfaSystems()
+@cache
+def _efa_systems() -> EfaSystems:
+    # Why not at import: every verb imports this module, and none but a prediction needs the folder.
+    return EfaSystems()
 
 
 @cache
@@ -267,4 +270,4 @@ def silicon_for(model: Model, instance: InstanceType) -> Silicon:
     note = "EFA line rate between nodes" + (f"; {row.note}" if row.note else "")
     _must_be_installed()
     system = SILICON_SYSTEMS[instance.gpu_name]
-    return Silicon(row.name, system, systems_path=_EFA.path, note=note)
+    return Silicon(row.name, system, systems_path=_efa_systems().path, note=note)

@@ -1,6 +1,9 @@
 """Result files of three tools read as the same operating point; anything else is told apart."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +98,13 @@ def test_a_file_that_says_too_little_is_refused_with_a_code(
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="DISAGG-RES-001"):
         read_points(tmp_path / "nothing.json")
+
+
+def test_importing_the_silicon_predictor_makes_no_folder(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import disagg.bench.silicon, os; os._exit(0)"],
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0
+    assert list(tmp_path.iterdir()) == []
