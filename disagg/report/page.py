@@ -23,7 +23,8 @@ border-radius:6px;padding:.7rem 1rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;min-width:100%}
 th,td{border-bottom:1px solid var(--grid);padding:.3rem .6rem;text-align:right;vertical-align:top;
 font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left}td.long,.text td{text-align:left}.text th{text-align:left}
+th:first-child,td:first-child{text-align:left}
+td.long,.text td{text-align:left}.text th{text-align:left}
 .note,footer{color:var(--faint);font-size:.85rem}svg{max-width:100%;height:auto}
 """
 
