@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 COMPILE := $(BIN)/uv pip compile -q --python $(BIN)/python --system-certs pyproject.toml --no-header \
-	--extra check --extra local --group node --group test --group lint
+	--extra check --extra local --extra report --group node --group test --group lint
 
 export PYTHONDONTWRITEBYTECODE :=
 # Why: nothing is written outside this folder.
@@ -15,7 +15,7 @@ export npm_config_cache ?= $(CURDIR)/.cache/npm
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 
 .DEFAULT_GOAL := help
-.PHONY: help setup cdk synth demo kube test format lint golden requirements schema bench scale clean
+.PHONY: help setup cdk synth demo kube test format lint golden requirements schema silicon bench scale clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,17 +62,23 @@ lint: setup ## Style, types, layers, unused code and dependencies, stale generat
 	@$(BIN)/deptry .
 	@$(BIN)/vulture
 	@$(BIN)/codespell
-	@$(BIN)/disagg schema | cmp - schemas/environment.schema.json || (echo "stale schema: make schema"; exit 1)
+	@for one in environment workload; do $(BIN)/disagg schema $$one | cmp - schemas/$$one.schema.json || { echo "stale schema: make schema"; exit 1; }; done
 	@cp requirements.txt .cache/requirements.txt && $(COMPILE) -o .cache/requirements.txt && cmp .cache/requirements.txt requirements.txt || (echo "stale requirements: make requirements"; exit 1)
 
 golden: setup ## Rewrite the golden files; review the diff
 	@$(BIN)/pytest -q --update-golden tests
 
-schema: setup ## Rewrite the JSON schema of the environment file
-	@$(BIN)/disagg schema > schemas/environment.schema.json
+schema: setup ## Rewrite the JSON schemas of environment and workload files
+	@for one in environment workload; do $(BIN)/disagg schema $$one > schemas/$$one.schema.json; done
 
 requirements: ## Compile requirements.txt from pyproject.toml
 	@$(COMPILE) -o requirements.txt
+
+silicon: setup ## Error tables of the predictors on measured rows (installs aiconfigurator-core below .cache, 616 MB)
+	@test -x .cache/silicon/bin/python || $(PYTHON) -m venv .cache/silicon
+	@VIRTUAL_ENV=$(CURDIR)/.cache/silicon $(BIN)/uv pip install -q --system-certs --editable '.[silicon,report]'
+	@.cache/silicon/bin/python benchmarks/validate.py
+	@.cache/silicon/bin/python benchmarks/bands.py
 
 scale: kube ## Measure the control plane with 100, 300 and 1,000 nodes (half an hour)
 	@$(UV) pip install -q --system-certs --group bench

@@ -15,7 +15,7 @@ from disagg.config.environment import Environment
 from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError
 
-ON_DEMAND = sorted(name for name, row in INSTANCE_TYPES.items() if row.usd_per_hour is not None)
+ON_DEMAND = sorted(name for name, row in INSTANCE_TYPES.items() if row.sold_on_demand)
 ACCOUNT = "210987654321"
 
 

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 TYPES = sorted(
     name
     for name, row in INSTANCE_TYPES.items()
-    if row.usd_per_hour is not None and any(REGIONS[one].partition == "aws" for one in row.regions)
+    if row.sold_on_demand and any(REGIONS[one].partition == "aws" for one in row.regions)
 )
 SERVERS = ("prefill", "decode", "baseline")
 

@@ -35,10 +35,9 @@ class InstanceType:
     """None where no source says it."""
     regions: frozenset[str]
     """Regions that sell the type on EC2."""
-    usd_per_hour: float | None
-    """On-demand Linux in us-east-1 [USD/h]; None where it is not sold on demand."""
+    sold_on_demand: bool = True
+    """False for what is sold as Capacity Blocks only; prices are in `prices.yaml`."""
     source: Source
-    price_source: Source | None = None
 
     @property
     def efa_per_gpu(self) -> float:
@@ -54,11 +53,6 @@ _KARPENTER = Source(
         " regions: cfn-lint 1.58.0 extensions/aws_ec2_instance (2026-10-20)"
     ),
     date="2026-08-21",
-)
-_PRICE = Source(
-    kind=Kind.PUBLISHED,
-    reference="aws/karpenter-provider-aws@1d927085d zz_generated.pricing_aws.go, us-east-1",
-    date="2026-07-20",
 )
 
 
@@ -87,9 +81,7 @@ _ROWS = (
             "ap-south-1 ap-south-2 eu-north-1 eu-west-3 us-east-1 us-east-2 us-gov-east-1 "
             "us-gov-west-1 us-west-2"
         ),
-        usd_per_hour=113.9328,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
     InstanceType(
         name="p6-b300.48xlarge",
@@ -111,9 +103,7 @@ _ROWS = (
             "ap-northeast-2 ap-south-2 ap-southeast-3 eu-west-2 sa-east-1 us-east-1 "
             "us-gov-east-1 us-west-2"
         ),
-        usd_per_hour=142.416,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
     InstanceType(
         name="p5en.48xlarge",
@@ -135,9 +125,7 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 eu-north-1 eu-south-2 "
             "me-central-1 us-east-1 us-east-2 us-gov-west-1 us-west-1 us-west-2"
         ),
-        usd_per_hour=63.296,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
     InstanceType(
         name="p5e.48xlarge",
@@ -156,7 +144,7 @@ _ROWS = (
         card_zero_has_efa=True,
         numa_nodes=None,
         regions=_regions("us-east-2"),
-        usd_per_hour=None,
+        sold_on_demand=False,
         source=_KARPENTER,
     ),
     InstanceType(
@@ -180,9 +168,7 @@ _ROWS = (
             "ca-central-1 eu-north-1 eu-west-2 sa-east-1 us-east-1 us-east-2 us-gov-west-1 "
             "us-west-1 us-west-2"
         ),
-        usd_per_hour=55.04,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
     InstanceType(
         name="g7e.48xlarge",
@@ -204,9 +190,7 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 ap-southeast-5 "
             "eu-central-1 eu-north-1 eu-south-2 eu-west-2 us-east-1 us-east-2 us-west-2"
         ),
-        usd_per_hour=33.14432,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
     InstanceType(
         name="g6e.48xlarge",
@@ -228,9 +212,7 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 eu-central-1 "
             "eu-north-1 eu-south-2 me-central-1 us-east-1 us-east-2 us-west-2"
         ),
-        usd_per_hour=30.13118,
         source=_KARPENTER,
-        price_source=_PRICE,
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from disagg.catalog.source import Kind, Source
 from disagg.units import Bytes
@@ -27,6 +28,21 @@ class Layers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Experts:
+    """The expert weights of a mixture of experts."""
+
+    count: int
+    """Experts of one layer, shared ones not counted."""
+    active: int
+    """Experts a token is sent to."""
+    layers: int
+    """Layers that have experts."""
+    intermediate_size: int
+    """Width of one expert."""
+    bytes_per_parameter: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """One model as vLLM loads it."""
 
@@ -45,12 +61,44 @@ class Model:
     max_context_tokens: int
     total_parameters_billion: float
     active_parameters_billion: float
-    mixture_of_experts: bool
+    hidden_size: int
+    experts: Experts | None = None
+    """None for a dense model."""
+    matmul_precision: Literal["bf16", "fp8", "fp4"] = "bf16"
+    """What the largest matrix products run in, where the GPU has it."""
+    blackwell_matmul_precision: Literal["bf16", "fp8", "fp4"] | None = None
+    """The same on Blackwell, where it differs."""
     gated: bool = False
     """True where Hugging Face gives the weights only to who accepted the licence, by token."""
     server_arguments: tuple[str, ...] = ()
     """Extra vLLM arguments the model needs for tool calls and reasoning."""
     source: Source
+
+    @property
+    def weight_precision(self) -> str:
+        """Precision most of the weights are stored in: `bf16`, `fp8` or `fp4`."""
+        largest = self.expert_parameters or self.total_parameters_billion * 1e9
+        stored = self.expert_bytes or float(self.weight_bytes)
+        each = stored / largest
+        return "bf16" if each > 1.5 else "fp8" if each > 0.75 else "fp4"  # noqa: PLR2004
+
+    @property
+    def mixture_of_experts(self) -> bool:
+        """Whether only some of the weights work on a token."""
+        return self.experts is not None
+
+    @property
+    def expert_parameters(self) -> float:
+        """Parameters of all experts [count]: three matrices each."""
+        one = self.experts
+        if one is None:
+            return 0.0
+        return 3.0 * one.layers * one.count * self.hidden_size * one.intermediate_size
+
+    @property
+    def expert_bytes(self) -> float:
+        """Weights of all experts [B]."""
+        return self.expert_parameters * self.experts.bytes_per_parameter if self.experts else 0.0
 
 
 _CONFIG_DATE = "2026-11-23"
@@ -71,6 +119,9 @@ _GPT_OSS_ARGUMENTS = (
 )
 _INDEX = "total_size of its model.safetensors.index.json, equal to the sum over its tensors"
 
+_MXFP4_BYTES = 4.25 / 8
+"""Four bits and one scale of eight bits for each block of 32. Source: OCP MX specification."""
+
 _ROWS = (
     Model(
         name="openai/gpt-oss-120b",
@@ -86,7 +137,16 @@ _ROWS = (
         max_context_tokens=131_072,
         total_parameters_billion=116.83,
         active_parameters_billion=5.1,
-        mixture_of_experts=True,
+        hidden_size=2_880,
+        experts=Experts(
+            count=128,
+            active=4,
+            layers=36,
+            intermediate_size=2_880,
+            bytes_per_parameter=_MXFP4_BYTES,
+        ),
+        # Why: vLLM runs MXFP4 weights with MXFP8 activations on Blackwell.
+        blackwell_matmul_precision="fp8",
         server_arguments=_GPT_OSS_ARGUMENTS,
         source=_source(_INDEX),
     ),
@@ -104,7 +164,16 @@ _ROWS = (
         max_context_tokens=131_072,
         total_parameters_billion=20.91,
         active_parameters_billion=3.6,
-        mixture_of_experts=True,
+        hidden_size=2_880,
+        experts=Experts(
+            count=32,
+            active=4,
+            layers=24,
+            intermediate_size=2_880,
+            bytes_per_parameter=_MXFP4_BYTES,
+        ),
+        # Why: vLLM runs MXFP4 weights with MXFP8 activations on Blackwell.
+        blackwell_matmul_precision="fp8",
         server_arguments=_GPT_OSS_ARGUMENTS,
         source=_source(_INDEX),
     ),
@@ -119,7 +188,7 @@ _ROWS = (
         max_context_tokens=131_072,
         total_parameters_billion=70.55,
         active_parameters_billion=70.55,
-        mixture_of_experts=False,
+        hidden_size=8_192,
         gated=True,
         server_arguments=("--enable-auto-tool-choice", "--tool-call-parser=llama3_json"),
         source=_source(f"{_INDEX} (Llama 3.1 70B, same geometry)"),
@@ -135,7 +204,7 @@ _ROWS = (
         max_context_tokens=40_960,
         total_parameters_billion=32.76,
         active_parameters_billion=32.76,
-        mixture_of_experts=False,
+        hidden_size=5_120,
         server_arguments=(
             "--enable-auto-tool-choice",
             "--tool-call-parser=hermes",
@@ -155,7 +224,15 @@ _ROWS = (
         max_context_tokens=163_840,
         total_parameters_billion=671.03,
         active_parameters_billion=37.0,
-        mixture_of_experts=True,
+        hidden_size=7_168,
+        experts=Experts(
+            count=256,
+            active=8,
+            layers=58,
+            intermediate_size=2_048,
+            bytes_per_parameter=1,
+        ),
+        matmul_precision="fp8",
         server_arguments=(
             "--enable-auto-tool-choice",
             "--tool-call-parser=deepseek_v3",

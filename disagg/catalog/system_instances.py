@@ -18,17 +18,12 @@ class SystemInstanceType:
     allocatable_memory_mib: Mib
     """What kubelet leaves for pods [MiB]."""
     max_pods: int
-    usd_per_hour: float
-    """On-demand Linux in us-east-1 [USD/h]."""
     source: Source
 
 
 _SOURCE = Source(
     kind=Kind.PUBLISHED,
-    reference=(
-        "aws/karpenter-provider-aws@1d927085d instance-types.md (allocatable, for AL2023) and"
-        " zz_generated.pricing_aws.go, us-east-1 (prices of 2026-07-20)"
-    ),
+    reference=("aws/karpenter-provider-aws@1d927085d instance-types.md (allocatable, for AL2023)"),
     date="2026-07-20",
 )
 
@@ -40,7 +35,6 @@ _ROWS = (
         allocatable_cpu_milli=MilliCpu(7_910),
         allocatable_memory_mib=Mib(29_317),
         max_pods=58,
-        usd_per_hour=0.4032,
         source=_SOURCE,
     ),
     SystemInstanceType(
@@ -50,7 +44,6 @@ _ROWS = (
         allocatable_cpu_milli=MilliCpu(15_890),
         allocatable_memory_mib=Mib(57_691),
         max_pods=234,
-        usd_per_hour=0.8064,
         source=_SOURCE,
     ),
 )

@@ -5,8 +5,11 @@ from difflib import get_close_matches
 from disagg.checks import engines, rehearsal
 from disagg.checks.environment import ENVIRONMENT_RULES
 from disagg.checks.manifests import MANIFEST_RULES
+from disagg.checks.question import QUESTION_RULES
 from disagg.checks.templates import TEMPLATE_RULES
-from disagg.config.codes import FORM_CODES
+from disagg.config.codes import FORM_CODES, PLANNER_CODES
+from disagg.config.model_config import MODEL_CONFIG_CODES
+from disagg.config.prices import PRICE_CODES
 from disagg.errors import InvalidInputError, Problem
 
 MISMATCH = "DISAGG-DEMO-001"
@@ -21,9 +24,12 @@ _OWN = {
     ),
     "DISAGG-CODE-001": ("Unknown code.", "`disagg explain` without a code lists them all."),
 }
-RULES = (*ENVIRONMENT_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
+RULES = (*ENVIRONMENT_RULES, *QUESTION_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *FORM_CODES.items(),
+    *PRICE_CODES.items(),
+    *MODEL_CONFIG_CODES.items(),
+    *PLANNER_CODES.items(),
     *engines.CODES.items(),
     *rehearsal.CODES.items(),
     *_OWN.items(),

@@ -11,6 +11,7 @@ from disagg.checks.environment import load_environment
 from disagg.cli.next_steps import next_steps
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
 from disagg.cli.plan import show
+from disagg.config.prices import bundled_prices
 from disagg.errors import CheckFailedError, MissingToolError
 from disagg.planner.plan import make_plan
 
@@ -34,7 +35,7 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     """
     started = time.monotonic()
     checked = load_environment(env)
-    made = make_plan(checked.environment)
+    made = make_plan(checked.environment, bundled_prices())
     show(made, checked.warnings)
     from disagg.local.demo import rehearse  # noqa: PLC0415  Why: --help must not import aws_cdk.
 

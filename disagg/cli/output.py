@@ -56,6 +56,17 @@ def warn(warnings: Iterable[Problem]) -> None:
         say(str(warning))
 
 
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; what was there before stays until then."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.new")
+    try:
+        fresh.write_bytes(content.encode() if isinstance(content, str) else content)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 PLAIN_WIDTH = 100
 """Columns of a table that goes to a file or a pipe."""
 

@@ -5,9 +5,12 @@ from typing import Any, Literal
 
 import typer
 
-from disagg.catalog.prices import PRICES
+from disagg.bench.asking import Choice
+from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
+from disagg.cli.planning import HtmlOption, PredictorOption, print_table, write_page
+from disagg.config.prices import bundled_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import Plan, make_plan
@@ -17,18 +20,58 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg plan environments/pilot.yaml -o json")
-def plan(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
+def plan(
+    env: EnvironmentFile,
+    output: FormatOption = Format.TABLE,
+    predictor: PredictorOption = Choice.AUTO,
+    html: HtmlOption = None,
+) -> None:
     """Show nodes, GPUs, EFA devices, RAM, huge pages, IP addresses and $/hour, used of available.
 
-    Also which pod lands on which node. Nothing is created and no account is asked.
+    Also which pod lands on which node, and what speed to expect: time to the first token, time per
+    token and throughput with bands, KV bandwidth against EFA, what breaks first and what relieves
+    it. Nothing is created and no account is asked.
     """
+    from disagg.bench.asking import asking  # noqa: PLC0415
+    from disagg.checks.question import asked_by  # noqa: PLC0415
+    from disagg.planner.ask import layout_of, one_type  # noqa: PLC0415
+    from disagg.report.expected import (  # noqa: PLC0415
+        expected_json,
+        expected_lines,
+        expected_table,
+        plan_report,
+    )
+
     checked = load_environment(env)
-    made = make_plan(checked.environment)
+    prices = bundled_prices()
+    made = make_plan(checked.environment, prices)
+    warnings = [problem.to_json() for problem in checked.warnings]
+    if not one_type(checked.environment):
+        if output is Format.TABLE:
+            show(made, checked.warnings)
+            stdout().print(_TWO_TYPES, soft_wrap=True)
+        else:
+            emit(made.to_json() | {"expected": None, "warnings": warnings}, output)
+        return
+    ask = asking(asked_by(checked.environment, env), prices, predictor)
+    layout = layout_of(checked.environment)
+    expected = ask.estimate(layout)
+    if html is not None:
+        write_page(plan_report(ask, layout, expected, made), html)
     if output is not Format.TABLE:
-        warnings = [problem.to_json() for problem in checked.warnings]
-        emit(made.to_json() | {"warnings": warnings}, output)
+        data = made.to_json() | {"expected": expected_json(ask, layout, expected)}
+        emit(data | {"warnings": warnings}, output)
         return
     show(made, checked.warnings)
+    print_table(expected_table(ask, layout, expected))
+    for line in expected_lines(ask, layout, expected):
+        stdout().print(line, soft_wrap=True)
+
+
+_TWO_TYPES = (
+    "Speed is not predicted: the pools are on nodes of two types, and the model knows one"
+    " (DISAGG-ASK-008)."
+)
 
 
 def show(made: Plan, warnings: list[Problem]) -> None:
@@ -145,15 +188,17 @@ def _costs(made: Plan) -> Any:
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
-    if made.region != "us-east-1":
+    if made.region != PRICED_REGION:
         notes.append(
-            f"Prices are those of us-east-1; for {made.region} they are assumed to be equal."
+            f"Prices without a row for {made.region} are those of {PRICED_REGION}, assumed to be"
+            " equal."
         )
-    extended = PRICES["eks_cluster_extended_support"].usd
-    notes.append(
-        f"Kubernetes {made.kubernetes_version} leaves standard support on"
-        f" {made.standard_support_ends}; the control plane then costs ${extended:.2f}/h (assumed)."
-    )
+    if made.extended_support_usd_per_hour is not None:
+        notes.append(
+            f"Kubernetes {made.kubernetes_version} leaves standard support on"
+            f" {made.standard_support_ends}; the control plane then costs"
+            f" ${made.extended_support_usd_per_hour:.2f}/h (assumed)."
+        )
     for group in made.groups:
         cards = len(group.interfaces)
         notes.append(

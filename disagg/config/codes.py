@@ -63,3 +63,69 @@ FORM_CODES: dict[str, tuple[str, str]] = {
         ),
     ),
 }
+
+PLANNER_CODES: dict[str, tuple[str, str]] = {
+    "DISAGG-RES-001": (
+        "A result file cannot be read.",
+        "`results` names JSON files beside the workload file.",
+    ),
+    "DISAGG-RES-002": (
+        "A result file of an unknown tool.",
+        (
+            "Understood are the JSON of `vllm bench serve --save-result`, aiperf's"
+            " profile_export_aiperf.json and guidellm's benchmarks.json. Anything else can be"
+            " written by hand under `measurements`."
+        ),
+    ),
+    "DISAGG-RES-003": (
+        "A result file lacks a figure.",
+        (
+            "A point needs mean prompt and answer length, requests in flight and the mean time per"
+            " output token; runs in which every request failed have none of them."
+        ),
+    ),
+    "DISAGG-ASK-008": (
+        "An environment with two instance types asks a question.",
+        (
+            "Speed, search and cost of a token are worked out for pools on nodes of one type. An"
+            " environment may use two; `disagg plan` then shows everything but the speed to expect."
+        ),
+    ),
+    "DISAGG-LAY-001": (
+        "A layout that cannot be read.",
+        (
+            "`2xtp4` is two engines of four GPUs; `4xtp1+1xtp4` is four prefill engines and one"
+            " decode engine. Add `@separate` for pools on nodes of their own."
+        ),
+    ),
+    "DISAGG-LAY-002": (
+        "A layout that cannot run.",
+        "An engine must fit a node, hold the weights, and divide the attention heads.",
+    ),
+    "DISAGG-LAY-003": (
+        "The patch cannot be written.",
+        (
+            "An environment says tensor parallelism and replicas of two pools. Layouts with data or"
+            " expert parallelism cannot be said in it yet."
+        ),
+    ),
+    "DISAGG-SLO-003": (
+        "A layout keeps the promises at no load.",
+        (
+            "With the errors of the predictor on measured rows, even a single request is not served"
+            " within the promises with the confidence asked for. A measured baseline narrows the"
+            " band."
+        ),
+    ),
+    "DISAGG-PRC-006": (
+        "Prices are too old.",
+        (
+            "Prices older than 365 days are not used for money unless `--accept-stale` says so;"
+            " `disagg cost refresh` asks AWS for today's."
+        ),
+    ),
+    "DISAGG-PRC-007": (
+        "Prices are old.",
+        "Prices older than 90 days are used with this warning; `disagg cost refresh` renews them.",
+    ),
+}

@@ -186,14 +186,31 @@ class Serving:
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
 class Workload:
-    """The traffic the layout is planned for."""
+    """The traffic the layout is planned for, at its peak."""
 
-    input_tokens: Annotated[int, Field(ge=1)]
-    """Tokens of a typical prompt."""
-    output_tokens: Annotated[int, Field(ge=1)]
-    """Tokens of a typical answer."""
-    concurrency: Count
-    """Requests in flight at once."""
+    input_tokens: Annotated[int, Field(ge=1, le=10_000_000, examples=[1024])]
+    """Mean length of a prompt [tokens], what earlier turns left in it included."""
+    input_tokens_p95: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """95th percentile of it [tokens]. Default: all prompts are alike."""
+    output_tokens: Annotated[int, Field(ge=1, le=10_000_000, examples=[1024])]
+    """Mean length of an answer [tokens]."""
+    output_tokens_p95: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """95th percentile of it [tokens]. Default: all answers are alike."""
+    concurrency: Count | None = None
+    """Requests in flight at once at the peak. Give this or `requests_per_second`."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    """Requests that arrive at the peak [1/s]. Give this or `concurrency`."""
+    prefix_reuse: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Share of prompt tokens that stood at the start of an earlier prompt. Default: what `turns`
+    gives, else 0."""
+    turns: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Requests of one conversation, each repeating what was said before."""
+    think_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+    """Mean time between an answer and the next request of its conversation [s]."""
+    output_tokens_per_month: Annotated[float, Field(gt=0, le=1e18)] | None = None
+    """Volume [tokens/month]. Default: what the peak load gives at `mean_over_peak`."""
+    mean_over_peak: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Mean load over peak load: capacity is bought for the peak."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -204,6 +221,44 @@ class Slo:
     """Time to first token, 95th percentile [ms]."""
     tpot_p95_ms: Annotated[int, Field(ge=1)]
     """Time for each further token, 95th percentile [ms]."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
+    """Probability with which a layout must meet both, given how sure the prediction is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class SavingsPlan:
+    """A commitment for one or three years: cheaper by the hour, paid day and night."""
+
+    discount_percent: Annotated[float, Field(gt=0, lt=100, examples=[35])]
+    """How much less than on demand, as your account's price list says [%]."""
+    years: Literal[1, 3] = 1
+    """Term of the commitment."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Block:
+    """Nodes bought for a time, all of it paid up front."""
+
+    upfront_usd: Annotated[float, Field(gt=0, examples=[51_000])]
+    """What the offer says for all nodes and the whole time [USD]."""
+    nodes: Count
+    """Nodes of the offer."""
+    hours: Annotated[int, Field(ge=1, le=26_280)]
+    """Length of the offer [h]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Pricing:
+    """What you pay for GPU nodes where it is not the list price."""
+
+    edp_percent: Annotated[float, Field(ge=0, lt=100)] = 0
+    """Discount of your agreement with AWS on all that is billed by the hour [%]."""
+    savings_plan: SavingsPlan | None = None
+    """Default: none."""
+    capacity_block: Block | None = None
+    """An EC2 Capacity Block for ML: `aws ec2 describe-capacity-block-offerings` says its price."""
+    training_plan: Block | None = None
+    """A SageMaker training plan for HyperPod: `aws sagemaker search-training-plan-offerings`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -230,6 +285,7 @@ class Environment:
     workload: Workload
     slo: Slo | None = None
     budget: Budget | None = None
+    pricing: Pricing = Field(default_factory=Pricing)
 
     @property
     def cluster_name(self) -> str:

@@ -1,4 +1,4 @@
-"""The JSON schema of the environment file, generated from the dataclasses (editors read it)."""
+"""The JSON schemas of our files, generated from the dataclasses (editors read them)."""
 
 import json
 from typing import Any
@@ -7,19 +7,21 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from disagg.config.environment import Environment
+from disagg.config.workload import Question
 
-SCHEMA_ID = "urn:disagg:schemas:environment"
+FILES: dict[str, Any] = {"environment": Environment, "workload": Question}
+"""Files that have a schema, and the dataclass that describes each."""
 
 
 class _Draft202012(GenerateJsonSchema):
-    """Adds `$schema` and `$id` to what pydantic generates."""
+    """Adds `$schema` to what pydantic generates."""
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> dict[str, Any]:
-        head = {"$schema": self.schema_dialect, "$id": SCHEMA_ID}
-        return head | super().generate(schema, mode=mode)
+        return {"$schema": self.schema_dialect} | super().generate(schema, mode=mode)
 
 
-def generate() -> str:
-    """Return the schema as stable text, newline at the end."""
-    schema = TypeAdapter(Environment).json_schema(schema_generator=_Draft202012)
-    return json.dumps(schema, indent=2) + "\n"
+def generate(file: str = "environment") -> str:
+    """Return the schema of a kind of file as stable text, newline at the end."""
+    schema = TypeAdapter(FILES[file]).json_schema(schema_generator=_Draft202012)
+    head = {"$schema": schema.pop("$schema"), "$id": f"urn:disagg:schemas:{file}"}
+    return json.dumps(head | schema, indent=2) + "\n"

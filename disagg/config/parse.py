@@ -1,7 +1,7 @@
 """A document to typed sections, each parsed on its own: one mistake hides no other."""
 
 import json
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -18,6 +18,9 @@ _NEEDS = {
     "literal_error": "{expected}",
     "greater_than_equal": "{ge} or more",
     "less_than_equal": "{le} or less",
+    "greater_than": "more than {gt}",
+    "less_than": "less than {lt}",
+    "float_type": "a number",
     "multiple_of": "a multiple of {multiple_of}",
     "string_pattern_mismatch": "{words}",
     "too_short": "at least {min_length} entries",
@@ -53,12 +56,17 @@ def _hints(model: type) -> dict[str, Any]:
 
 
 @cache
-def _adapter(section: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_hints(Environment)[section])
+def _adapter(root: type, section: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_hints(root)[section])
 
 
-def parse(document: Document) -> Parsed:
-    """Return the typed sections of a document; problems carry line, path and what to do."""
+def parse(document: Document, root: Any = Environment) -> Parsed:
+    """Return the typed sections of a document; problems carry line, path and what to do.
+
+    Args:
+        document: What was read.
+        root: The dataclass that describes the whole file; each of its fields is a section.
+    """
     parsed = Parsed(problems=list(document.problems))
     if document.data is None:
         return parsed
@@ -69,28 +77,28 @@ def parse(document: Document) -> Parsed:
             document.problem("DISAGG-TYPE-001", (), got=got, need=need, fix="see: disagg init")
         )
         return parsed
-    known = {f.name: f for f in fields(Environment)}
+    known = root.__pydantic_fields__
     for key in document.data.keys() - known.keys():
         parsed.problems.append(_unknown(document, (key,), sorted(known)))
     for name, spec in known.items():
         if name in document.data:
-            _section(document, name, parsed)
-        elif spec.default is MISSING and spec.default_factory is MISSING:
-            parsed.problems.append(_missing(document, (name,)))
+            _section(document, root, name, parsed)
+        elif spec.is_required():
+            parsed.problems.append(_missing(document, root, (name,)))
         else:
-            parsed.sections[name] = spec.default
+            parsed.sections[name] = spec.get_default(call_default_factory=True)
     return parsed
 
 
-def _section(document: Document, name: str, parsed: Parsed) -> None:
+def _section(document: Document, root: type, name: str, parsed: Parsed) -> None:
     data = document.data[name]
     try:
-        parsed.sections[name] = _validate(name, data)
+        parsed.sections[name] = _validate(root, name, data)
     except ValidationError as error:
         details = error.errors(include_url=False)
     else:
         return
-    problems = [_problem(document, name, detail) for detail in details]
+    problems = [_problem(document, root, name, detail) for detail in details]
     parsed.problems += [problem for problem in problems if not _is_the_same_slip(problem, problems)]
     if all(detail["type"] in _UNKNOWN for detail in details):
         # Why: a key nobody reads changes nothing else, so the rules can still judge the rest of the
@@ -98,7 +106,7 @@ def _section(document: Document, name: str, parsed: Parsed) -> None:
         pruned = json.loads(json.dumps(data))
         for detail in details:
             _drop(pruned, detail["loc"])
-        parsed.sections[name] = _validate(name, pruned)
+        parsed.sections[name] = _validate(root, name, pruned)
 
 
 def _is_the_same_slip(problem: Problem, others: list[Problem]) -> bool:
@@ -112,9 +120,9 @@ def _is_the_same_slip(problem: Problem, others: list[Problem]) -> bool:
     )
 
 
-def _validate(name: str, data: Any) -> Any:
+def _validate(root: type, name: str, data: Any) -> Any:
     # Why JSON: strict mode takes a list for a tuple and a mapping for a dataclass only from JSON.
-    return _adapter(name).validate_json(json.dumps(data))
+    return _adapter(root, name).validate_json(json.dumps(data))
 
 
 def _drop(data: Any, loc: Loc) -> None:
@@ -124,14 +132,14 @@ def _drop(data: Any, loc: Loc) -> None:
     del data[last]
 
 
-def _problem(document: Document, section: str, detail: Any) -> Problem:
+def _problem(document: Document, root: type, section: str, detail: Any) -> Problem:
     loc: Loc = (section, *_known(document, (section,), detail["loc"]))
     if detail["type"] in _UNKNOWN:
         return _unknown(
-            document, (section, *detail["loc"]), _siblings((section, *detail["loc"][:-1]))
+            document, (section, *detail["loc"]), _siblings(root, (section, *detail["loc"][:-1]))
         )
     if detail["type"] in _MISSING:
-        return _missing(document, (section, *detail["loc"]))
+        return _missing(document, root, (section, *detail["loc"]))
     got, need = f"got {_shown(detail['input'])}", _need(detail)
     fix = "correct the value"
     if detail["type"].startswith("bool") and str(detail["input"]).lower() in _YAML_1_1_BOOLEANS:
@@ -164,9 +172,9 @@ def _unknown(document: Document, loc: Loc, siblings: list[str]) -> Problem:
     return document.problem("DISAGG-KEY-001", loc, got="unknown key", need=need, fix=fix, key=True)
 
 
-def _missing(document: Document, loc: Loc) -> Problem:
+def _missing(document: Document, root: type, loc: Loc) -> Problem:
     need = f"`{loc[-1]}:`"
-    example = _example(loc)
+    example = _example(root, loc)
     fix = f"add it, for instance {loc[-1]}: {json.dumps(example)}" if example else f"add {loc[-1]}:"
     return document.problem(
         "DISAGG-KEY-002", loc, got="the key is missing", need=need, fix=fix, key=True
@@ -180,8 +188,8 @@ def _models(annotation: Any) -> list[type]:
     return [model for part in get_args(annotation) for model in _models(part)]
 
 
-def _at(loc: Loc) -> list[type]:
-    models: list[type] = [Environment]
+def _at(root: type, loc: Loc) -> list[type]:
+    models: list[type] = [root]
     for part in loc:
         if isinstance(part, str):
             hints = [_hints(model)[part] for model in models if part in _hints(model)]
@@ -189,13 +197,15 @@ def _at(loc: Loc) -> list[type]:
     return models
 
 
-def _siblings(loc: Loc) -> list[str]:
-    return sorted({f.name for model in _at(loc) for f in fields(model)})
+def _siblings(root: type, loc: Loc) -> list[str]:
+    return sorted({f.name for model in _at(root, loc) for f in fields(model)})
 
 
-def _example(loc: Loc) -> Any:
+def _example(root: type, loc: Loc) -> Any:
     """Return the first example of the key's definition, or None."""
-    found: list[Any] = [vars(model)["__pydantic_fields__"].get(loc[-1]) for model in _at(loc[:-1])]
+    found: list[Any] = [
+        vars(model)["__pydantic_fields__"].get(loc[-1]) for model in _at(root, loc[:-1])
+    ]
     examples = found[0].examples if found and found[0] else None
     return examples[0] if examples else None
 

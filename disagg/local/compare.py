@@ -12,6 +12,7 @@ from disagg.catalog.resources import (
     SYSTEM_NODES,
 )
 from disagg.config.environment import Environment
+from disagg.config.prices import bundled_prices
 from disagg.local.aws import readback, readback_network
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
@@ -80,7 +81,7 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
 
 def compare(environment: Environment, created: Created) -> list[Fact]:
     """Return every fact of the plan beside what was created; a rehearsal holds when all agree."""
-    plan = make_plan(environment)
+    plan = make_plan(environment, bundled_prices())
     facts = [*_cluster(environment, created), *_network(plan, created)]
     for group in plan.groups:
         facts += _node_group(environment.name, group, created)

@@ -1,17 +1,15 @@
 """What an environment costs each hour, line by line, each figure saying what it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.catalog.prices import PRICES
+from disagg.catalog.prices import Offer, Prices
 from disagg.catalog.source import Kind
-from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
-from disagg.config.environment import Environment
+from disagg.config.environment import Capacity, Environment, Pricing
 from disagg.planner.endpoints import INTERFACE_ENDPOINTS
 from disagg.planner.layout import groups
+from disagg.planner.money.purchase import NodePrice, node_price
 from disagg.units import HOURS_PER_MONTH
-
-PRICED_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +19,7 @@ class CostLine:
     item: str
     count: int
     usd_per_hour_each: float | None
-    """None where no on-demand price is known."""
+    """None where no price is known."""
     kind: Kind
     source: str
     date: str
@@ -34,60 +32,57 @@ class CostLine:
         return (self.usd_per_hour_each or 0.0) * self.count
 
 
-def cost_lines(environment: Environment) -> tuple[CostLine, ...]:
+def group_prices(
+    capacity: Capacity, region: str, prices: Prices, pricing: Pricing
+) -> Mapping[str, NodePrice]:
+    """Return the price of a node by instance type, for the types that have one."""
+    types = {group.instance_type for group in groups(capacity).values()}
+    found = {name: node_price(prices, name, region, pricing) for name in sorted(types)}
+    return {name: price for name, price in found.items() if price is not None}
+
+
+def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]:
     """Return every hourly cost at the planned size, without data transfer and storage."""
-    kind = Kind.PUBLISHED if environment.aws.region == PRICED_REGION else Kind.ASSUMED
-    lines = []
-    for name, group in groups(environment.capacity).items():
-        instance = INSTANCE_TYPES[group.instance_type]
-        source = instance.price_source
-        lines.append(
-            CostLine(
-                item=f"{group.instance_type}, {name} nodes",
-                count=group.nodes,
-                usd_per_hour_each=instance.usd_per_hour,
-                kind=kind,
-                source=source.reference if source else "not sold on demand",
-                date=source.date if source else "",
-                needs_gpu_nodes=True,
-            )
-        )
-    system = SYSTEM_INSTANCE_TYPES[environment.cluster.system_instance_type]
-    zones = len(environment.network.availability_zone_ids)
+    region, pricing = environment.aws.region, environment.pricing
+    endpoints = len(INTERFACE_ENDPOINTS) * len(environment.network.availability_zone_ids)
+    nodes = group_prices(environment.capacity, region, prices, pricing)
+    lines = [
+        _line(f"{group.instance_type}, {name} nodes", group.nodes, nodes.get(group.instance_type))
+        for name, group in groups(environment.capacity).items()
+    ]
+    system = environment.cluster.system_instance_type
     other = (
-        (
-            f"{system.name}, system nodes",
-            environment.cluster.system_nodes,
-            system.usd_per_hour,
-            system.source,
-        ),
-        ("EKS control plane", 1, PRICES["eks_cluster"].usd, PRICES["eks_cluster"].source),
-        ("NAT gateway", 1, PRICES["nat_gateway"].usd, PRICES["nat_gateway"].source),
-        (
-            "public IPv4 address of it",
-            1,
-            PRICES["public_ipv4_address"].usd,
-            PRICES["public_ipv4_address"].source,
-        ),
+        (f"{system}, system nodes", environment.cluster.system_nodes, system, Offer.ON_DEMAND),
+        ("EKS control plane", 1, "eks_cluster", Offer.SERVICE),
+        ("NAT gateway", 1, "nat_gateway", Offer.SERVICE),
+        ("public IPv4 address of it", 1, "public_ipv4_address", Offer.SERVICE),
         (
             "interface endpoints",
-            len(INTERFACE_ENDPOINTS) * zones,
-            PRICES["interface_endpoint"].usd,
-            PRICES["interface_endpoint"].source,
+            endpoints,
+            "interface_endpoint",
+            Offer.SERVICE,
         ),
     )
-    for item, count, usd, where in other:
-        lines.append(
-            CostLine(
-                item=item,
-                count=count,
-                usd_per_hour_each=usd,
-                kind=where.kind if kind is Kind.PUBLISHED else Kind.ASSUMED,
-                source=where.reference,
-                date=where.date,
-            )
-        )
+    # Why: a savings plan or a block is bought for GPU nodes; only the agreement covers the rest.
+    rest = Pricing(edp_percent=pricing.edp_percent)
+    for label, count, item, offer in other:
+        price = node_price(prices, item, region, rest, offer)
+        lines.append(_line(label, count, price, needs_gpu_nodes=False))
     return tuple(lines)
+
+
+def _line(
+    item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bool = True
+) -> CostLine:
+    return CostLine(
+        item=item,
+        count=count,
+        usd_per_hour_each=None if price is None else price.usd_per_hour,
+        kind=Kind.ASSUMED if price is None else price.kind,
+        source="no price known" if price is None else price.reference,
+        date="" if price is None else price.date,
+        needs_gpu_nodes=needs_gpu_nodes,
+    )
 
 
 def usd_per_hour(lines: tuple[CostLine, ...], *, gpu_nodes: bool = True) -> float:

@@ -1,6 +1,6 @@
 """Does the layout fit the nodes: what is short, what is idle, what would use everything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,19 +135,22 @@ def resized(capacity: Capacity, group: str, count: int) -> Capacity:
     return replace(capacity, **changed)
 
 
-def idle(filled: tuple[NodePlan, ...]) -> tuple[Idle, ...]:
-    """Return the idle GPUs of each group that has any, and what they cost."""
+def idle(filled: tuple[NodePlan, ...], usd_per_node_hour: Mapping[str, float]) -> tuple[Idle, ...]:
+    """Return the idle GPUs of each group that has any, and what they cost.
+
+    Args:
+        filled: Nodes with the pods on them.
+        usd_per_node_hour: Price of a node by instance type [USD/h]; a type without one is idle at
+            an unknown price.
+    """
     found = []
     for group in dict.fromkeys(node.group for node in filled):
         members = [node for node in filled if node.group == group]
         gpus = sum(node.free.gpus for node in members)
         instance = INSTANCE_TYPES[members[0].instance_type]
         if gpus:
-            price = (
-                None
-                if instance.usd_per_hour is None
-                else instance.usd_per_hour * gpus / instance.gpus
-            )
+            node = usd_per_node_hour.get(instance.name)
+            price = None if node is None else node * gpus / instance.gpus
             found.append(Idle(group=group, gpus=gpus, usd_per_hour=price))
     return tuple(found)
 

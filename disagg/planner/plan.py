@@ -7,8 +7,15 @@ from typing import Any
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.models import MODELS
+from disagg.catalog.prices import Offer, Prices
 from disagg.config.environment import Environment
-from disagg.planner.cost import CostLine, cost_lines, usd_per_hour, usd_per_month
+from disagg.planner.cost import (
+    CostLine,
+    cost_lines,
+    group_prices,
+    usd_per_hour,
+    usd_per_month,
+)
 from disagg.planner.fabric import Interface, network_interfaces
 from disagg.planner.fit import Idle, full_layout, idle, placement
 from disagg.planner.layout import NodePlan, PodPlan, groups, pod
@@ -53,6 +60,8 @@ class Plan:
     kubernetes_version: str
     standard_support_ends: str
     """ISO date from which the control plane costs more."""
+    extended_support_usd_per_hour: float | None
+    """What it costs then [USD/h]; None where no price is known."""
     suggestion: str
     """The layout that would use the idle GPUs; empty when none are idle or none would."""
 
@@ -87,20 +96,31 @@ class Plan:
         return {"schema_version": PLAN_SCHEMA_VERSION, **data, "totals": totals}
 
 
-def make_plan(environment: Environment) -> Plan:
+def make_plan(environment: Environment, prices: Prices) -> Plan:
     """Return the plan of a checked environment: every pod has a node.
+
+    Args:
+        environment: A checked environment.
+        prices: What is paid for nodes and services.
 
     Raises:
         KeyError: The environment was not checked (unknown model or instance type).
     """
     serving, capacity = environment.serving, environment.capacity
+    region = environment.aws.region
     filled, _ = placement(serving, capacity)
+    node_prices = {
+        name: price.usd_per_hour
+        for name, price in group_prices(capacity, region, prices, environment.pricing).items()
+    }
+    waste = idle(filled, node_prices)
+    extended = prices.find("eks_cluster_extended_support", Offer.SERVICE, region)
     counted = Counter(one.role for node in filled for one in node.pods)
     roles = [role for role in ("prefill", "decode") if counted[role]]
     group_plans = tuple(_group(name, environment) for name in groups(capacity))
     return Plan(
         environment=environment.name,
-        region=environment.aws.region,
+        region=region,
         model=serving.model,
         placement=serving.placement,
         groups=group_plans,
@@ -109,13 +129,14 @@ def make_plan(environment: Environment) -> Plan:
         memory=tuple((role, _memory(role, environment)) for role in roles),
         subnets=subnet_layout(environment.network),
         fabric_addresses_used=sum(group.addresses for group in group_plans),
-        costs=cost_lines(environment),
-        idle=idle(filled),
+        costs=cost_lines(environment, prices),
+        idle=waste,
         kubernetes_version=environment.cluster.kubernetes_version,
         standard_support_ends=KUBERNETES_VERSIONS[
             environment.cluster.kubernetes_version
         ].standard_support_ends,
-        suggestion=_suggestion(environment) if idle(filled) else "",
+        extended_support_usd_per_hour=extended.usd_per_hour if extended else None,
+        suggestion=_suggestion(environment) if waste else "",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.regions import REGIONS
 from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPE, SYSTEM_INSTANCE_TYPES
+from disagg.config.prices import bundled_prices
 
 
 def _recorded() -> dict[str, Any]:
@@ -88,8 +89,8 @@ def test_pods_get_less_than_the_node_has(row: InstanceType) -> None:
 
 
 @ROWS
-def test_a_price_has_a_source_and_no_price_has_none(row: InstanceType) -> None:
-    assert (row.usd_per_hour is None) == (row.price_source is None)
+def test_what_is_sold_on_demand_has_a_price_and_the_rest_has_none(row: InstanceType) -> None:
+    assert (bundled_prices().on_demand(row.name, "us-east-1") is not None) == row.sold_on_demand
 
 
 @pytest.mark.parametrize("name", SYSTEM_INSTANCE_TYPES)

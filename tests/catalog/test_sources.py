@@ -24,13 +24,12 @@ from disagg.catalog.resources import (
 from disagg.catalog.router_plugins import PLUGINS_SOURCE
 from disagg.catalog.source import Source
 from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
+from disagg.config.prices import bundled_prices
 
 
 def _sources() -> Iterator[tuple[str, Source]]:
     for instance in INSTANCE_TYPES.values():
         yield instance.name, instance.source
-        if instance.price_source is not None:
-            yield f"{instance.name} price", instance.price_source
     for tables in (
         SYSTEM_INSTANCE_TYPES,
         MODELS,
@@ -44,6 +43,8 @@ def _sources() -> Iterator[tuple[str, Source]]:
     for version in KUBERNETES_VERSIONS.values():
         for add_on in version.add_ons:
             yield f"{version.name} {add_on.name}", add_on.source
+    for price in bundled_prices().rows:
+        yield f"{price.item} {price.offer} {price.region}", price.source
     for (program, number), table in FLAG_TABLES.items():
         yield f"{program} {number}", table.source
     for module in DEFINITION_MODULES:

@@ -53,6 +53,13 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-NET-007": Pair(
         {"cluster.client_cidrs": ["0.0.0.0/0"]}, {"cluster.client_cidrs": ["192.168.7.0/24"]}
     ),
+    "DISAGG-PRC-004": Pair(
+        {
+            "pricing.savings_plan": {"discount_percent": 30},
+            "pricing.capacity_block": {"upfront_usd": 1000, "nodes": 1, "hours": 24},
+        },
+        {"pricing.savings_plan": {"discount_percent": 30}, "pricing.edp_percent": 5},
+    ),
     "DISAGG-K8S-001": Pair(
         {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}
     ),
@@ -164,6 +171,28 @@ PAIRS: dict[str, Pair] = {
     ),
     "DISAGG-POOL-003": Pair({"serving.image_profile": "llm-d-aws-0.5.1"}, {}),
     "DISAGG-POOL-004": Pair({"serving.prefill.memory_gib": 16}, {"serving.prefill.memory_gib": 17}),
+    "DISAGG-WRK-001": Pair({"workload.concurrency": REMOVE}, {"workload.concurrency": 1}),
+    "DISAGG-WRK-002": Pair(
+        {"workload.output_tokens_p95": 1023}, {"workload.output_tokens_p95": 1024}
+    ),
+    # One request a second of 1,024 tokens, 2,628,000 seconds a month.
+    "DISAGG-WRK-003": Pair(
+        {
+            "workload.concurrency": REMOVE,
+            "workload.requests_per_second": 1,
+            "workload.output_tokens_per_month": 2_691_072_001,
+        },
+        {
+            "workload.concurrency": REMOVE,
+            "workload.requests_per_second": 1,
+            "workload.output_tokens_per_month": 2_691_072_000,
+        },
+    ),
+    "DISAGG-WRK-004": Pair(
+        {"workload.prefix_reuse": 0, "workload.turns": 2},
+        {"workload.prefix_reuse": 0, "workload.turns": 1},
+    ),
+    "DISAGG-SLO-001": Pair({"slo.ttft_p95_ms": 19}, {"slo.ttft_p95_ms": 20}),
     # Two nodes at $113.9328 an hour, 730 hours a month.
     "DISAGG-BUD-001": Pair({"budget.usd_per_month": 166341}, {"budget.usd_per_month": 166342}),
 }

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from shipped import checked
 
 from disagg.config.environment import Network
+from disagg.config.prices import bundled_prices
 from disagg.planner.plan import make_plan
 from disagg.planner.subnets import subnet_layout
 
@@ -40,7 +41,7 @@ def test_a_further_zone_moves_no_subnet() -> None:
 
 
 def test_the_pilot_costs_what_its_parts_cost() -> None:
-    plan = make_plan(checked("pilot").environment)
+    plan = make_plan(checked("pilot").environment, bundled_prices())
     gpus = 2 * 113.9328
     rest = 2 * 0.4032 + 0.10 + 0.045 + 0.005 + 9 * 2 * 0.01
     assert plan.usd_per_hour == pytest.approx(gpus + rest)
@@ -49,7 +50,7 @@ def test_the_pilot_costs_what_its_parts_cost() -> None:
 
 
 def test_figures_of_another_region_are_assumed_and_those_of_the_priced_one_published() -> None:
-    west = make_plan(checked("pilot").environment)
+    west = make_plan(checked("pilot").environment, bundled_prices())
     assert {line.kind for line in west.costs} == {"assumed"}
     east = make_plan(
         checked(
@@ -57,13 +58,14 @@ def test_figures_of_another_region_are_assumed_and_those_of_the_priced_one_publi
             aws__region="us-east-1",
             network__availability_zone_ids=["use1-az1", "use1-az2"],
             network__fabric_zone_id="use1-az1",
-        ).environment
+        ).environment,
+        bundled_prices(),
     )
     assert {line.kind for line in east.costs if line.needs_gpu_nodes} == {"published"}
 
 
 def test_the_plan_is_plain_data_with_a_schema_version_and_totals() -> None:
-    plan = make_plan(checked("pilot").environment).to_json()
+    plan = make_plan(checked("pilot").environment, bundled_prices()).to_json()
     assert plan["schema_version"] == 1
     assert plan["totals"]["usd_per_hour"] == pytest.approx(229.0021, abs=1e-3)
     assert [node["pods"] for node in plan["nodes"]] == [{"prefill": 8}, {"decode": 2}]
@@ -71,7 +73,8 @@ def test_the_plan_is_plain_data_with_a_schema_version_and_totals() -> None:
 
 def test_four_and_one_on_two_nodes_shows_idle_gpus_their_price_and_the_full_layout() -> None:
     plan = make_plan(
-        checked("pilot", serving__prefill__replicas=4, serving__decode__replicas=1).environment
+        checked("pilot", serving__prefill__replicas=4, serving__decode__replicas=1).environment,
+        bundled_prices(),
     )
     assert sum(one.gpus for one in plan.idle) == 8
     assert sum(one.usd_per_hour or 0 for one in plan.idle) == pytest.approx(113.9328)

@@ -3,15 +3,18 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from disagg.catalog.prices import Prices
+from disagg.checks import workload_rules
 from disagg.checks.environment import budget_rules, capacity_rules, model_rules, network_rules
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
 from disagg.config.parse import parse
+from disagg.config.prices import bundled_prices
 from disagg.config.yaml_reader import Document, read
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
-    network_rules, capacity_rules, model_rules, budget_rules
+    network_rules, capacity_rules, model_rules, budget_rules, workload_rules
 )
 
 
@@ -35,16 +38,19 @@ def load_environment(path: Path) -> Checked:
     return check(read(path))
 
 
-def check(document: Document) -> Checked:
+def check(document: Document, prices: Prices | None = None) -> Checked:
     """Return the environment of a document that is already read.
+
+    Args:
+        document: The file, read.
+        prices: What rules about money count with. Default: the prices of the catalogue.
 
     Raises:
         InvalidInputError: Every problem of the document, in the order of its lines.
     """
     parsed = parse(document)
-    found = [
-        _placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, parsed.sections)
-    ]
+    given = parsed.sections | {"prices": prices or bundled_prices()}
+    found = [placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
     errors = [
         *parsed.problems,
         *(problem for problem in found if problem.severity is Severity.ERROR),
@@ -55,7 +61,8 @@ def check(document: Document) -> Checked:
     return Checked(parsed.environment, warnings)
 
 
-def _placed(document: Document, one: Rule, finding: Finding) -> Problem:
+def placed(document: Document, one: Rule, finding: Finding) -> Problem:
+    """Return a finding as a problem of the document, with its line."""
     problem = document.problem(
         one.code, finding.at, got=finding.got, need=finding.need, fix=finding.fix
     )

@@ -2,25 +2,50 @@
 
 from collections.abc import Iterator
 
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.prices import Prices
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Budget, Capacity
+from disagg.config.environment import Aws, Budget, Capacity, Pricing
 from disagg.errors import Severity
+from disagg.planner.cost import group_prices
 from disagg.planner.layout import groups
 from disagg.units import HOURS_PER_MONTH
 
 
+@rule("DISAGG-PRC-004")
+def nodes_are_bought_in_one_way(pricing: Pricing) -> Iterator[Finding]:
+    """`pricing` names at most one of savings_plan, capacity_block and training_plan.
+
+    Each is the price of the GPU nodes; of two, neither would be the one that is paid. An EDP goes
+    with any of them.
+    """
+    named = [
+        name
+        for name in ("savings_plan", "capacity_block", "training_plan")
+        if getattr(pricing, name) is not None
+    ]
+    for name in named[1:]:
+        yield Finding(
+            at=("pricing", name),
+            got=f"{name} beside {named[0]}",
+            need="one way to buy the nodes",
+            fix=f"remove pricing.{name} or pricing.{named[0]}",
+        )
+
+
 @rule("DISAGG-BUD-001", severity=Severity.WARNING)
-def budget_pays_for_day_and_night(capacity: Capacity, budget: Budget | None) -> Iterator[Finding]:
+def budget_pays_for_day_and_night(
+    aws: Aws, capacity: Capacity, budget: Budget | None, pricing: Pricing, prices: Prices
+) -> Iterator[Finding]:
     """The budget pays for all GPU nodes, day and night.
 
     GPU nodes are nearly all of the cost; a smaller budget is fine when groups are scaled to zero in
     between.
     """
+    nodes = group_prices(capacity, aws.region, prices, pricing)
     hourly = sum(
-        (INSTANCE_TYPES[group.instance_type].usd_per_hour or 0.0) * group.nodes
+        nodes[group.instance_type].usd_per_hour * group.nodes
         for group in groups(capacity).values()
-        if group.instance_type in INSTANCE_TYPES
+        if group.instance_type in nodes
     )
     if budget and hourly * HOURS_PER_MONTH > budget.usd_per_month:
         hours = int(budget.usd_per_month / hourly)

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.prices import Prices
 from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Aws, Capacity, Serving
+from disagg.config.environment import Aws, Capacity, Pricing, Serving
 from disagg.errors import Severity
+from disagg.planner.cost import group_prices
 from disagg.planner.fit import Shortage, full_layout, idle, placement, shortages
 from disagg.planner.layout import groups, node_resources, pods
 
@@ -110,10 +112,8 @@ def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
     """
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
-        if instance and instance.usd_per_hour is None:
-            sold = sorted(
-                row.name for row in INSTANCE_TYPES.values() if row.usd_per_hour is not None
-            )
+        if instance and not instance.sold_on_demand:
+            sold = sorted(row.name for row in INSTANCE_TYPES.values() if row.sold_on_demand)
             yield Finding(
                 at=("capacity", name, "instance_type"),
                 got=f"{instance.name} is not sold on demand",
@@ -208,7 +208,9 @@ def pods_per_node_suffice(serving: Serving, capacity: Capacity) -> Iterator[Find
 
 
 @rule("DISAGG-CAP-012", severity=Severity.WARNING)
-def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
+def no_gpu_is_idle(
+    aws: Aws, serving: Serving, capacity: Capacity, pricing: Pricing, prices: Prices
+) -> Iterator[Finding]:
     """Every GPU that is paid for is used.
 
     Nodes are billed whole. A role on its own node that fills half of it pays twice for each token.
@@ -216,7 +218,9 @@ def no_gpu_is_idle(serving: Serving, capacity: Capacity) -> Iterator[Finding]:
     if not _placeable(serving, capacity) or shortages(serving, capacity):
         return
     fuller = full_layout(serving, capacity)
-    for waste in idle(placement(serving, capacity)[0]):
+    nodes = group_prices(capacity, aws.region, prices, pricing)
+    each = {name: price.usd_per_hour for name, price in nodes.items()}
+    for waste in idle(placement(serving, capacity)[0], each):
         price = "" if waste.usd_per_hour is None else f", ${waste.usd_per_hour:,.2f}/h for nothing"
         role = "prefill" if waste.group == "shared" else waste.group
         more = getattr(fuller, role).replicas if fuller else None

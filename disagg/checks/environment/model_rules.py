@@ -185,7 +185,7 @@ def decode_holds_the_concurrency(
         share = memory.longest_request / _context(serving, model)
         tokens = workload.input_tokens + workload.output_tokens
         fit = int(memory.kv_cache * pool.replicas / (share * tokens))
-        if fit < workload.concurrency:
+        if workload.concurrency is not None and fit < workload.concurrency:
             yield Finding(
                 at=("workload", "concurrency"),
                 got=f"{workload.concurrency:,} requests of {tokens:,} tokens at once",

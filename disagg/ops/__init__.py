@@ -1,0 +1,1 @@
+"""What asks an AWS account: opt-in, never part of synth."""

@@ -1,0 +1,1 @@
+"""Whether disaggregation is worth it: gains, reasons, verdict. Pure arithmetic."""

@@ -1,0 +1,128 @@
+"""The layouts that answer a question, and what each costs at the volume of the question."""
+
+from dataclasses import dataclass
+
+from disagg.config.workload import Question
+from disagg.planner.ask import Ask
+from disagg.planner.decision.gain import Side
+from disagg.planner.money.unit_cost import Month, Priced, UnitCost, month, unit_cost
+from disagg.planner.performance.layouts import Kind
+from disagg.planner.performance.search import Found, Searcher, aggregated, search, workers
+
+SHOWN = 4
+"""Layouts of each kind that are shown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizing:
+    """What a search found."""
+
+    found: tuple[Found, ...]
+    """Cheapest first among those that keep every promise, then the rest by probability."""
+    single: Found | None
+    """The best aggregated layout."""
+    pools: Found | None
+    """The best disaggregated layout."""
+    rival: Found | None
+    """The best aggregated layout on as many nodes as `pools`: the fair comparison."""
+
+
+def searcher(ask: Ask) -> Searcher:
+    """Return what a search needs to know of a question."""
+    wanted = ask.question.search
+    return Searcher(
+        setting=ask.setting,
+        slo=ask.slo,
+        price=ask.price.usd_per_hour,
+        largest_gpus=wanted.gpus,
+        spare=wanted.spare_engines,
+        data_parallel=wanted.data_parallel,
+        evaluate=ask.estimate,
+        calibrated=ask.knowledge.calibrated,
+    )
+
+
+def size(ask: Ask) -> Sizing:
+    """Return the layouts that answer a question.
+
+    Where measurements calibrate layouts of a kind, the best of that kind is one of those: what was
+    measured is not weighed against what was guessed.
+    """
+    tool = searcher(ask)
+    found = search(tool)
+    single, pools = (_best(found, kind) for kind in (Kind.AGGREGATED, Kind.DISAGGREGATED))
+    rival = None
+    if pools is not None:
+        kinds = workers(ask.model, ask.instance, data_parallel=tool.data_parallel)
+        same = [tool.found(aggregated(tool, kind, pools.layout.nodes)) for kind in kinds]
+        known = [one for one in same if one.calibrated] or same
+        rival = max(known, key=lambda one: (one.meets, one.degraded.capacity), default=None)
+    return Sizing(found=found, single=single, pools=pools, rival=rival)
+
+
+def _best(found: tuple[Found, ...], kind: Kind) -> Found | None:
+    of_kind = [one for one in found if one.layout.kind is kind]
+    return next(iter([one for one in of_kind if one.calibrated] or of_kind), None)
+
+
+def side_at_limit(one: Found, output_tokens: float) -> Side:
+    """Return a layout at the most it serves within every promise."""
+    return _side(one, one.degraded.goodput_tokens(output_tokens))
+
+
+def side_at_load(one: Found) -> Side:
+    """Return a layout at the load of the question."""
+    return _side(one, one.estimate.output_tokens_per_second)
+
+
+def _side(one: Found, tokens: float) -> Side:
+    return Side(
+        name=str(one.layout),
+        output_tokens_per_second=max(tokens, 1e-9),
+        gpus_used=one.layout.gpus_used,
+        gpus_billed=one.layout.gpus_billed,
+        usd_per_hour=one.usd_per_hour,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """Money of one layout at the volume of the question."""
+
+    volume: float
+    """Output tokens a month."""
+    unit: UnitCost
+    month: Month
+    priced: Priced
+
+
+def costs(ask: Ask, one: Found, volume: float | None = None) -> Costs | None:
+    """Return what a layout costs, None where it serves nothing within the promises.
+
+    Args:
+        ask: The question.
+        one: The layout.
+        volume: Output tokens a month. Default: that of the question.
+    """
+    goodput = one.degraded.goodput_tokens(ask.setting.traffic.outputs.mean)
+    if goodput <= 0:
+        return None
+    priced = Priced(
+        usd_per_hour=one.usd_per_hour,
+        output_tokens_per_second=goodput,
+        input_per_output=_ratio(ask.question),
+        prefill_share=one.estimate.prefill_share,
+    )
+    volume = ask.volume(one.estimate.rate) if volume is None else volume
+    bought = month(priced, volume, ask.mean_over_peak)
+    return Costs(
+        volume=volume,
+        # Why: what is paid for is what stands there, so a token costs what the whole nodes make it.
+        unit=unit_cost(priced, min(1.0, max(bought.used, 1e-9))),
+        month=bought,
+        priced=priced,
+    )
+
+
+def _ratio(question: Question) -> float:
+    return question.workload.input_tokens / question.workload.output_tokens

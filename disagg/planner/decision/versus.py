@@ -1,0 +1,148 @@
+"""Two layouts side by side: as they are, at equal GPUs, at equal money, at equal promises."""
+
+import math
+from dataclasses import dataclass, replace
+
+from disagg.planner.ask import Ask
+from disagg.planner.decision.gain import Gains, Side, gain_band, gains
+from disagg.planner.performance.bands import Band
+from disagg.planner.performance.estimate import Estimate
+from disagg.planner.performance.layouts import Kind, Layout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contender:
+    """One layout under the workload of the comparison."""
+
+    name: str
+    layout: Layout
+    estimate: Estimate
+    usd_per_hour: float
+
+    def at_load(self) -> Side:
+        """Return it at the load of the question."""
+        return self._side(self.estimate.output_tokens_per_second)
+
+    def at_limit(self, output_tokens: float) -> Side:
+        """Return it at the most it serves within every promise."""
+        return self._side(self.estimate.goodput_tokens(output_tokens))
+
+    def _side(self, tokens: float) -> Side:
+        return Side(
+            name=self.name,
+            output_tokens_per_second=max(tokens, 1e-9),
+            gpus_used=self.layout.gpus_used,
+            gpus_billed=self.layout.gpus_billed,
+            usd_per_hour=self.usd_per_hour,
+        )
+
+
+LOAD_STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Loads of the plot over that of the question."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtLoad:
+    """Both layouts at one load."""
+
+    load: float
+    """Requests in flight, or requests a second where the question gives a rate."""
+    a: Estimate
+    b: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Versus:
+    """B over A, in every way that is meant when somebody says faster."""
+
+    a: Contender
+    b: Contender
+    at_load: Gains
+    at_limit: Gains
+    equal_gpus: float
+    """Tokens/s of B over those of A under the same load, each copied until both use the same GPUs
+    [ratio]."""
+    equal_usd: float
+    """The same at equal money by the hour, on whole nodes [ratio]."""
+    equal_promises: float
+    """Requests a second within the promises for each dollar, B over A [ratio]."""
+    band: Band
+    """Factors of all ratios between which the truth lies, nine in ten."""
+    loads: tuple[AtLoad, ...]
+
+
+def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
+    """Return two layouts side by side.
+
+    Equal GPUs: each is copied to the least common multiple of the GPUs they use, and the load is
+    shared by its copies. Equal money: the same with whole nodes, which all cost the same here.
+    """
+    tokens = ask.setting.traffic.outputs.mean
+    limit = gains(b.at_limit(tokens), a.at_limit(tokens))
+    load = gains(b.at_load(), a.at_load())
+    return Versus(
+        a=a,
+        b=b,
+        at_load=load,
+        at_limit=limit,
+        equal_gpus=_fleet(ask, b, a, by_gpus=True),
+        equal_usd=_fleet(ask, b, a, by_gpus=False),
+        equal_promises=limit.per_usd,
+        band=_band(ask, a.layout, b.layout),
+        loads=tuple(_at_load(ask, a.layout, b.layout, step) for step in LOAD_STEPS),
+    )
+
+
+def _at_load(ask: Ask, a: Layout, b: Layout, step: float) -> AtLoad:
+    asked = ask.setting.traffic
+    in_flight, rate = asked.concurrency, asked.rate
+    other = replace(
+        asked,
+        concurrency=None if in_flight is None else max(1.0, in_flight * step),
+        rate=None if rate is None else rate * step,
+    )
+    at = replace(ask, setting=replace(ask.setting, traffic=other, engines={}))
+    return AtLoad(
+        load=other.rate if other.rate is not None else other.concurrency or 0.0,
+        a=at.estimate(a),
+        b=at.estimate(b),
+    )
+
+
+def contender(ask: Ask, name: str, layout: Layout) -> Contender:
+    """Return a layout under the workload of a question."""
+    return Contender(
+        name=name,
+        layout=layout,
+        estimate=ask.estimate(layout),
+        usd_per_hour=ask.usd_per_hour(layout),
+    )
+
+
+def _fleet(ask: Ask, b: Contender, a: Contender, *, by_gpus: bool) -> float:
+    """Return tokens/s of B over A when both fleets are of one size and share one load."""
+    of_a, of_b = (one.layout.gpus_used if by_gpus else one.layout.nodes for one in (a, b))
+    whole = math.lcm(of_a, of_b)
+    at_a = ask.estimate(_copied(a.layout, whole // of_a))
+    at_b = ask.estimate(_copied(b.layout, whole // of_b))
+    return at_b.output_tokens_per_second / at_a.output_tokens_per_second
+
+
+def _copied(layout: Layout, times: int) -> Layout:
+    prefill = layout.prefill
+    return replace(
+        layout,
+        engines=replace(layout.engines, count=layout.engines.count * times),
+        prefill=None if prefill is None else replace(prefill, count=prefill.count * times),
+    )
+
+
+def _band(ask: Ask, a: Layout, b: Layout) -> Band:
+    one, other = ask.bands(a), ask.bands(b)
+    if a.kind is b.kind:
+        # Why: errors of two layouts of one kind go the same way; what is left is taken as small.
+        return Band(low=0.9, high=1.1)
+    if b.kind is Kind.DISAGGREGATED:
+        return gain_band(other, one)
+    back = gain_band(one, other)
+    return Band(low=1 / back.high, high=1 / back.low)

@@ -1,0 +1,1 @@
+"""Money: what a node costs, what a token costs, when a change pays. Pure arithmetic."""

@@ -1,0 +1,196 @@
+"""Two scales fitted to a baseline: how much slower or faster decode and prefill really are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from disagg.planner.performance.predictor import Calibrated, Predictor, Worker
+from disagg.planner.performance.traffic import Shape
+
+LEAST_POINTS = 4
+LEAST_RATIOS = 2
+"""Points, and different input to output ratios among them, without which nothing is fitted: with
+one ratio prefill and decode grow together and cannot be told apart."""
+LEAST_SPREAD = 2.0
+"""Prefill's part in the time of a token must differ by this factor between two points."""
+PRIOR_WEIGHT = 4.0
+"""How many residuals the prior counts for: assumed, 2026-11-27; as many as a smallest fit has
+points."""
+_T_95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782)
+"""95th percentiles of Student's t for 1 to 12 degrees of freedom. Source: any table of it."""
+_T_LIMIT = 1.645
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """One measured operating point of an engine that does everything."""
+
+    worker: Worker
+    batch: float
+    """Requests in flight on one engine."""
+    shape: Shape
+    tpot_ms: float
+    """Mean time of a further token [ms]."""
+    weight: float = 1.0
+    """How much it counts: the number of runs behind it."""
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why nothing was fitted, and what to measure next."""
+
+    reason: str
+    measure: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """Both scales with their 90 % intervals."""
+
+    decode_scale: float
+    """alpha [ratio]."""
+    prefill_scale: float
+    """beta [ratio]."""
+    decode_interval: tuple[float, float]
+    prefill_interval: tuple[float, float]
+    residual: float
+    """Standard deviation of a prediction about the truth, prior included [share]."""
+    points: int
+    freedom: float
+    """Degrees of freedom behind `residual`, prior included."""
+    covariance: tuple[float, float, float]
+    """Inverse normal matrix: (aa, ab, bb), to be scaled by the variance."""
+
+    def apply(self, predictor: Predictor) -> Calibrated:
+        """Return the predictor with the scales."""
+        return Calibrated(
+            base=predictor, decode_scale=self.decode_scale, prefill_scale=self.prefill_scale
+        )
+
+    def half_width(self, decode: float, prefill: float) -> float:
+        """Return the half width of the 90 % band of a prediction [share of it].
+
+        Args:
+            decode: Predicted decode part of the time, unscaled [ms].
+            prefill: Predicted prefill part, unscaled [ms].
+
+        Source: prediction interval of linear least squares: t s sqrt(1 + x' C x), with the time
+            itself as the unit of x.
+        """
+        whole = self.decode_scale * decode + self.prefill_scale * prefill
+        a, b = decode / whole, prefill / whole
+        aa, ab, bb = self.covariance
+        leverage = aa * a * a + 2 * ab * a * b + bb * b * b
+        return student_t(self.freedom) * self.residual * math.sqrt(1 + max(0.0, leverage))
+
+
+def student_t(freedom: float) -> float:
+    """Return the 95th percentile of Student's t, the next lower whole number of degrees taken.
+
+    Example:
+        >>> student_t(2.9)
+        2.92
+    """
+    whole = max(1, int(freedom))
+    return _T_95[whole - 1] if whole <= len(_T_95) else max(_T_LIMIT, _T_95[-1] - 0.005 * whole)
+
+
+def fit(predictor: Predictor, points: Sequence[Point], prior: float) -> Fit | Refusal:
+    """Return the scales that bring a predictor to measured points, or why there are none.
+
+    Minimises the weighted sum of ((alpha t_dec + beta B d / OSL - TPOT) / TPOT)^2. The variance is
+    that of the residuals together with a prior, since four points leave two residuals.
+
+    Args:
+        predictor: What is scaled, uncalibrated.
+        points: Measured points of engines that do everything.
+        prior: Standard deviation of a calibrated prediction for other models [share].
+
+    Source: weighted linear least squares; the form of the model is planner facts §7.3.
+    """
+    refused = _too_few(points)
+    if refused is not None:
+        return refused
+    rows = [_row(predictor, point) for point in points]
+    spread = [prefill / decode for decode, prefill in rows]
+    if max(spread) < LEAST_SPREAD * min(spread):
+        return Refusal(
+            reason="prefill's part in the time of a token is nearly the same in all points",
+            measure="a point with prompts four times as long at the same output length",
+        )
+    weights = [point.weight for point in points]
+    aa = sum(w * a * a for w, (a, _) in zip(weights, rows, strict=True))
+    ab = sum(w * a * b for w, (a, b) in zip(weights, rows, strict=True))
+    bb = sum(w * b * b for w, (_, b) in zip(weights, rows, strict=True))
+    ay = sum(w * a for w, (a, _) in zip(weights, rows, strict=True))
+    by = sum(w * b for w, (_, b) in zip(weights, rows, strict=True))
+    determinant = aa * bb - ab * ab
+    alpha = (ay * bb - by * ab) / determinant
+    beta = (aa * by - ab * ay) / determinant
+    if alpha <= 0 or beta <= 0:
+        name = "decode" if alpha <= 0 else "prefill"
+        return Refusal(
+            reason=f"the {name} scale came out as {min(alpha, beta):.2f}: the points contradict",
+            measure="the same points again, warmed up, and one with long prompts and short answers",
+        )
+    squares = sum(
+        w * (alpha * a + beta * b - 1) ** 2 for w, (a, b) in zip(weights, rows, strict=True)
+    )
+    return _fit(alpha, beta, squares, len(points), prior, (aa, ab, bb, determinant))
+
+
+def _fit(
+    alpha: float,
+    beta: float,
+    squares: float,
+    count: int,
+    prior: float,
+    normal: tuple[float, float, float, float],
+) -> Fit:
+    aa, ab, bb, determinant = normal
+    freedom = PRIOR_WEIGHT + count - 2
+    residual = math.sqrt((PRIOR_WEIGHT * prior**2 + squares) / freedom)
+    covariance = (bb / determinant, -ab / determinant, aa / determinant)
+    half = student_t(freedom) * residual
+    decode, prefill = half * math.sqrt(covariance[0]), half * math.sqrt(covariance[2])
+    return Fit(
+        decode_scale=alpha,
+        prefill_scale=beta,
+        decode_interval=(max(0.0, alpha - decode), alpha + decode),
+        prefill_interval=(max(0.0, beta - prefill), beta + prefill),
+        residual=residual,
+        points=count,
+        freedom=freedom,
+        covariance=covariance,
+    )
+
+
+def features(predictor: Predictor, point: Point) -> tuple[float, float]:
+    """Return the decode and the prefill part of a predicted time of a token [ms]."""
+    decode = predictor.decode_ms(point.worker, point.batch, point.shape)
+    prompt = predictor.prompt_ms(point.worker, point.batch, point.shape)
+    return decode, point.batch * prompt / point.shape.output_tokens
+
+
+def _row(predictor: Predictor, point: Point) -> tuple[float, float]:
+    decode, prefill = features(predictor, point)
+    return decode / point.tpot_ms, prefill / point.tpot_ms
+
+
+def _too_few(points: Sequence[Point]) -> Refusal | None:
+    ratios = {round(p.shape.input_tokens / p.shape.output_tokens, 2) for p in points}
+    plan = (
+        "concurrency 16 and 64 at 1,024 tokens in and out, and again at 8,192 in and 1,024 out,"
+        " on one engine of the tensor_parallel you plan"
+    )
+    if len(points) < LEAST_POINTS:
+        return Refusal(
+            reason=f"{len(points)} points, at least {LEAST_POINTS} are needed", measure=plan
+        )
+    if len(ratios) < LEAST_RATIOS:
+        return Refusal(
+            reason="all points have one input to output ratio: prefill cannot be told from decode",
+            measure=plan,
+        )
+    return None

@@ -1,0 +1,57 @@
+"""How many sequences an engine holds at once, and what its memory keeps for later."""
+
+from disagg.catalog.instances import InstanceType
+from disagg.catalog.models import Model
+from disagg.planner.kv import kv_bytes
+from disagg.planner.memory import ACTIVATION_BYTES, GPU_MEMORY_UTILIZATION
+from disagg.planner.performance.predictor import Worker
+from disagg.units import mib_to_bytes
+
+MAX_SEQUENCES = 1_024
+"""Sequences an engine runs at once. Source: vLLM V1 default of --max-num-seqs on GPUs with 70 GiB
+and more, read 2026-11-23."""
+
+
+def weight_bytes_per_gpu(model: Model, worker: Worker) -> float:
+    """Return the weights on one GPU [B]: dense ones split by tp, experts over all GPUs.
+
+    Example:
+        >>> from disagg.catalog.models import MODELS
+        >>> model = MODELS["openai/gpt-oss-120b"]
+        >>> weight_bytes_per_gpu(model, Worker(tensor_parallel=4)) == model.weight_bytes / 4
+        True
+    """
+    dense = model.weight_bytes - model.expert_bytes
+    return dense / worker.tensor_parallel + model.expert_bytes / worker.gpus
+
+
+def room_bytes(model: Model, instance: InstanceType, worker: Worker) -> float:
+    """Return what all GPUs of an engine have for KV blocks [B]; 0 where the weights do not fit."""
+    usable = mib_to_bytes(instance.gpu_memory_mib) * GPU_MEMORY_UTILIZATION - ACTIVATION_BYTES
+    return max(0.0, usable - weight_bytes_per_gpu(model, worker)) * worker.gpus
+
+
+def stored_bytes(model: Model, tokens: int, worker: Worker, *, hybrid: bool) -> float:
+    """Return what a sequence takes over all GPUs of an engine [B]: copies of KV heads counted.
+
+    Ranks beyond the KV heads hold copies of a head, and a latent cache is on each rank whole.
+    """
+    copies = worker.tensor_parallel / min(worker.tensor_parallel, model.kv_heads)
+    return kv_bytes(model, tokens, hybrid=hybrid) * copies
+
+
+def largest_batch(
+    model: Model, instance: InstanceType, worker: Worker, mean_context: float, *, hybrid: bool
+) -> float:
+    """Return the sequences an engine holds at once, halfway through their answers on average.
+
+    Example:
+        >>> from disagg.catalog.instances import INSTANCE_TYPES
+        >>> from disagg.catalog.models import MODELS
+        >>> round(largest_batch(MODELS["openai/gpt-oss-120b"], INSTANCE_TYPES["p6-b200.48xlarge"],
+        ...                     Worker(tensor_parallel=1), 100_000, hybrid=True))
+        28
+    """
+    room = room_bytes(model, instance, worker)
+    each = stored_bytes(model, max(1, round(mean_context)), worker, hybrid=hybrid)
+    return min(float(MAX_SEQUENCES * worker.data_parallel), room / each)

@@ -1,0 +1,139 @@
+"""Handing the KV cache from prefill to decode: bytes, descriptors, link, and the slow way round."""
+
+import math
+from dataclasses import dataclass
+
+from disagg.catalog.instances import InstanceType
+from disagg.catalog.kv_links import (
+    DESCRIPTOR_US,
+    EFA_EFFICIENCY,
+    HANDSHAKE_MS,
+    LARGEST_LINK_LOAD,
+    TCP_GB_PER_SECOND,
+)
+from disagg.catalog.models import Attention, Model
+from disagg.planner.kv import kv_bytes
+from disagg.planner.layout import efa_devices
+from disagg.planner.performance.predictor import Worker
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """What carries the KV cache from one prefill worker to one decode worker."""
+
+    slow_gb_per_second: float
+    """Lower end of what was measured [GB/s]."""
+    fast_gb_per_second: float
+    """Upper end [GB/s]."""
+    line_gb_per_second: float
+    """Rate on the data sheet [GB/s]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transfer:
+    """One hand-over of a prompt's KV cache."""
+
+    bytes: int
+    descriptors: int
+    fast_ms: float
+    slow_ms: float
+    tcp_ms: float
+    """Time if the transfer fell back to TCP, at the fast end of what that reaches [ms]."""
+
+
+def efa_link(instance: InstanceType, prefill: Worker, decode: Worker) -> Link:
+    """Return the EFA path between two workers: the smaller of their shares of the cards.
+
+    Example:
+        >>> from disagg.catalog.instances import INSTANCE_TYPES
+        >>> one, four = Worker(tensor_parallel=1), Worker(tensor_parallel=4)
+        >>> efa_link(INSTANCE_TYPES["p6-b200.48xlarge"], one, four).line_gb_per_second
+        50.0
+    """
+    line = min(_line(instance, prefill.gpus), _line(instance, decode.gpus))
+    low, high = EFA_EFFICIENCY
+    return Link(
+        slow_gb_per_second=line * low, fast_gb_per_second=line * high, line_gb_per_second=line
+    )
+
+
+def _line(instance: InstanceType, gpus: int) -> float:
+    """Return the EFA line rate of a worker's devices [GB/s]."""
+    each = instance.network_gbps / 8 / instance.efa_devices
+    return each * efa_devices(instance, min(gpus, instance.gpus))
+
+
+def descriptors(model: Model, tokens: int, block: int, prefill: Worker, decode: Worker) -> int:
+    """Return how many pieces a transfer has: a layer's K and its V, block by block, rank by rank.
+
+    A latent cache has one vector and is held whole by each decode rank, so each rank reads it all.
+
+    Source: vLLM NixlConnector as planner facts §5 sums it up; 5,000 tokens at block 16 are tens of
+        thousands of descriptors there (vLLM RFC 50913).
+
+    Example:
+        >>> from disagg.catalog.models import MODELS
+        >>> descriptors(MODELS["openai/gpt-oss-120b"], 5_000, 16, Worker(tensor_parallel=1),
+        ...             Worker(tensor_parallel=1))
+        22536
+    """
+    latent = any(run.attention is Attention.LATENT for run in model.layers)
+    layers = sum(run.count for run in model.layers)
+    vectors, ranks = (
+        (1, decode.tensor_parallel)
+        if latent
+        else (2, max(1, decode.tensor_parallel // prefill.tensor_parallel))
+    )
+    return layers * vectors * math.ceil(tokens / block) * ranks
+
+
+def transfer_bytes(model: Model, tokens: int, decode: Worker, *, hybrid: bool) -> int:
+    """Return the bytes a hand-over moves [B]; a latent cache goes to every decode rank whole."""
+    latent = any(run.attention is Attention.LATENT for run in model.layers)
+    return kv_bytes(model, tokens, hybrid=hybrid) * (decode.tensor_parallel if latent else 1)
+
+
+def transfer(
+    model: Model,
+    tokens: int,
+    link: Link,
+    prefill: Worker,
+    decode: Worker,
+    *,
+    block: int,
+    hybrid: bool,
+) -> Transfer:
+    """Return the hand-over of a prompt of so many tokens.
+
+    T = t0 + descriptors x t_descriptor + bytes / (line x efficiency).
+
+    Source: planner facts §5; constants in `catalog/kv_links.py`.
+    """
+    size = transfer_bytes(model, tokens, decode, hybrid=hybrid)
+    pieces = descriptors(model, tokens, block, prefill, decode)
+    fixed = HANDSHAKE_MS + pieces * DESCRIPTOR_US / 1e3
+
+    def at(gb_per_second: float) -> float:
+        return fixed + size / (gb_per_second * 1e6)
+
+    return Transfer(
+        bytes=size,
+        descriptors=pieces,
+        fast_ms=at(link.fast_gb_per_second),
+        slow_ms=at(link.slow_gb_per_second),
+        tcp_ms=at(TCP_GB_PER_SECOND[1]),
+    )
+
+
+def largest_rate(one: Transfer, link: Link, prefill_workers: int) -> float:
+    """Return the requests a second that the links of the prefill workers carry at their slow end.
+
+    Example:
+        >>> link = Link(slow_gb_per_second=10, fast_gb_per_second=30, line_gb_per_second=50)
+        >>> one = Transfer(bytes=1_000_000_000, descriptors=1, fast_ms=1, slow_ms=1, tcp_ms=1)
+        >>> largest_rate(one, link, 2)
+        17.0
+    """
+    if one.bytes == 0:
+        return math.inf
+    return LARGEST_LINK_LOAD * prefill_workers * link.slow_gb_per_second * 1e9 / one.bytes

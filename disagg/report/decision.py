@@ -1,0 +1,151 @@
+"""The answer of `disagg decide`."""
+
+from dataclasses import asdict
+from typing import Any
+
+from disagg.planner.ask import Ask
+from disagg.planner.decision.checklist import Speaks
+from disagg.planner.decision.gain import Gains
+from disagg.planner.decision.verdict import Answer, Decision
+from disagg.planner.performance.search import Found
+from disagg.report.parts import LAYOUT_COLUMNS, found_json, layout_row, notes, origins, usd
+from disagg.report.structure import Origin, Plot, Report, Table
+
+SCHEMA_VERSION = 1
+
+
+def decide_report(ask: Ask, one: Decision, plots: tuple[Plot, ...] = ()) -> Report:
+    """Return the verdict as a page: answer, reasons by weight, gains, layouts, pilot."""
+    found = [each for each in (one.sizing.single, one.sizing.rival, one.sizing.pools) if each]
+    best = one.sizing.pools or one.sizing.single
+    return Report(
+        title=f"Pilot disaggregation for {ask.name}?",
+        headline=f"{str(one.answer).capitalize()}. {_because(one)}",
+        lines=(f"Next: {one.first_step}.", f"The whole pilot costs about {usd(one.pilot_usd)}."),
+        tables=(
+            Table(
+                title="Reasons, heaviest first",
+                columns=("reason", "speaks", "weight", "what was found"),
+                rows=tuple(
+                    (reason.topic, str(reason.speaks), f"{reason.weight}", reason.text)
+                    for reason in one.reasons
+                ),
+            ),
+            *_gain_tables(one),
+            Table(
+                title="Layouts that were compared",
+                columns=LAYOUT_COLUMNS,
+                rows=tuple(layout_row(ask, each) for each in _distinct(found)),
+            ),
+            Table(
+                title="The pilot, GPU nodes only",
+                columns=("step", "nodes", "hours", "cost"),
+                rows=tuple(
+                    (step.name, f"{step.nodes}", f"{step.hours:g}", usd(step.usd))
+                    for step in one.pilot
+                ),
+                note="Hours are assumed: two days of eight hours, a week of them, three days.",
+            ),
+        ),
+        plots=plots,
+        origins=(
+            *origins(ask, None if best is None else best.layout),
+            Origin(
+                figure="cost of operations",
+                value=f"{usd(ask.question.operations.usd_per_month)} a month",
+                kind="assumed",
+                source="operations.usd_per_month of the file, or a quarter of an engineer",
+                date="2026-11-27",
+            ),
+        ),
+        notes=notes(ask, None if best is None else best.layout),
+    )
+
+
+def _because(one: Decision) -> str:
+    wanted = {
+        Answer.YES: Speaks.FOR,
+        Answer.NO: Speaks.AGAINST,
+        Answer.MEASURE_FIRST: Speaks.OPEN,
+    }[one.answer]
+    first = next((each for each in one.reasons if each.speaks is wanted), one.reasons[0])
+    return f"{first.topic[0].upper()}{first.topic[1:]}: {first.text}."
+
+
+def _distinct(found: list[Found]) -> list[Found]:
+    kept: list[Found] = []
+    for one in found:
+        if all(one.layout != other.layout for other in kept):
+            kept.append(one)
+    return kept
+
+
+def gain_row(name: str, one: Gains) -> tuple[str, ...]:
+    """Return gains as a row."""
+    figures = (one.absolute, one.per_gpu_used, one.per_gpu_billed, one.per_usd)
+    return (name, *(f"{figure:.2f}" for figure in figures))
+
+
+GAIN_COLUMNS = ("tokens/s", "absolute", "per GPU used", "per GPU billed", "per dollar")
+
+
+def _gain_tables(one: Decision) -> tuple[Table, ...]:
+    compared = one.compared
+    if compared is None:
+        return ()
+    low, high = compared.band.low, compared.band.high
+    limit = compared.at_limit
+    rows = (
+        gain_row("at the limit of the promises", limit),
+        gain_row("  at least, nine in ten", _scaled(limit, low)),
+        gain_row("  at most", _scaled(limit, high)),
+        gain_row("at the load of the question", compared.at_load),
+    )
+    names = (
+        f"{one.sizing.pools.layout if one.sizing.pools else '-'} over"
+        f" {one.sizing.rival.layout if one.sizing.rival else '-'}"
+    )
+    return (Table(title=f"Gain of {names}", columns=GAIN_COLUMNS, rows=rows),)
+
+
+def _scaled(one: Gains, factor: float) -> Gains:
+    return Gains(**{name: value * factor for name, value in asdict(one).items()})
+
+
+def decide_json(ask: Ask, one: Decision) -> dict[str, Any]:
+    """Return the verdict as plain data."""
+    compared, worth = one.compared, one.worth
+
+    def layout(found: Found | None) -> dict[str, Any] | None:
+        return None if found is None else found_json(ask, found)
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "question": ask.name,
+        "answer": str(one.answer),
+        "calibrated": one.calibrated,
+        "predictor": ask.knowledge.predictor.name,
+        "reasons": [{**asdict(reason), "speaks": str(reason.speaks)} for reason in one.reasons],
+        "gain": None
+        if compared is None
+        else {
+            "at_limit": asdict(compared.at_limit),
+            "at_load": asdict(compared.at_load),
+            "band": {"low": compared.band.low, "high": compared.band.high},
+            "per_usd_low": compared.low,
+            "per_usd_high": compared.high,
+        },
+        "savings_usd_per_month": None
+        if worth is None
+        else {
+            "low": worth.low.usd_per_month,
+            "middle": worth.middle.usd_per_month,
+            "high": worth.high.usd_per_month,
+            "whole_nodes_high": worth.whole_nodes_high_usd,
+        },
+        "baseline": layout(one.sizing.single),
+        "baseline_at_equal_gpus": layout(one.sizing.rival),
+        "pools": layout(one.sizing.pools),
+        "pilot": [asdict(step) for step in one.pilot],
+        "first_step": one.first_step,
+    }

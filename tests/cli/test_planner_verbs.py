@@ -1,0 +1,320 @@
+"""The planner's verbs as people and scripts meet them: codes, data, pages, patches, old prices."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from disagg.checks.environment import load_environment
+from disagg.cli import main, planning
+from disagg.planner.ask import layout_of
+
+ARTICLE, AGENTS = "workloads/article.yaml", "workloads/agents.yaml"
+PILOT = "environments/pilot.yaml"
+FAST = ["--predictor", "roofline"]
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(planning, "today", lambda: date(2026, 11, 27))
+
+
+def data(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    assert main([*arguments, *FAST, "-o", "json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_decide_says_no_for_the_articles_test_and_exits_2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["decide", ARTICLE, *FAST]) == 2
+    out = capsys.readouterr().out
+    assert out.startswith("No. ")
+    assert "heaviest first" in out
+    assert "per GPU billed" in out
+    assert "single-node baseline" in out
+
+
+def test_decide_as_data_has_a_version_and_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "decide", ARTICLE, code=2)
+    assert found["schema_version"] == 1
+    assert found["answer"] == "no"
+    assert found["calibrated"] is False
+    weights = [reason["weight"] for reason in found["reasons"]]
+    assert weights == sorted(weights, reverse=True)
+    gain = found["gain"]
+    assert gain["per_usd_low"] < gain["at_limit"]["per_usd"] < gain["per_usd_high"]
+    assert set(gain["at_limit"]) == {"absolute", "per_gpu_used", "per_gpu_billed", "per_usd"}
+    assert found["pilot"][0]["usd"] == pytest.approx(16 * 113.9328)
+
+
+def test_decide_takes_an_environment_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert data(capsys, "decide", PILOT, code=2)["answer"] == "no"
+
+
+def test_size_lists_both_kinds_cheapest_first(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "size", AGENTS)
+    kinds = {layout["kind"] for layout in found["layouts"]}
+    assert kinds == {"aggregated", "disaggregated"}
+    prices = [layout["usd_per_hour"] for layout in found["layouts"] if layout["meets"]]
+    assert prices == sorted(prices)
+    assert set(found["pareto"]) == kinds
+    assert found["patch"]["serving"]["prefill"]["replicas"] >= 1
+    for layout in found["layouts"]:
+        assert layout["gpus_used"] <= layout["gpus_billed"]
+
+
+def test_size_exits_2_when_no_layout_keeps_the_promises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path(ARTICLE).read_text("utf-8").replace("tpot_p95_ms: 20", "tpot_p95_ms: 1")
+    file = tmp_path / "w.yaml"
+    file.write_text(text.replace("concurrency: 128", "requests_per_second: 4000"), "utf-8")
+    assert main(["size", str(file), *FAST]) == 2
+    assert "No layout of up to 64 GPUs keeps every promise" in capsys.readouterr().out
+
+
+def test_the_patch_that_is_written_is_a_sound_environment_with_that_layout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "mine.yaml"
+    before = Path(PILOT).read_text("utf-8")
+    target.write_text(before, encoding="utf-8")
+    assert main(["size", AGENTS, *FAST, "-o", "json", "--write", str(target)]) == 0
+    said = capsys.readouterr()
+    wanted = json.loads(said.out)["patch"]
+    after = yaml.safe_load(target.read_text("utf-8"))
+    for role in ("prefill", "decode"):
+        for key, value in wanted["serving"][role].items():
+            assert after["serving"][role][key] == value
+    layout = layout_of(load_environment(target).environment)
+    assert layout.prefill is not None
+    assert layout.prefill.count == wanted["serving"]["prefill"]["replicas"]
+    # The difference is shown, and what it does not name stays, comments too.
+    assert "@@" in said.err
+    assert "must offer p6-b200" in target.read_text("utf-8")
+    assert yaml.safe_load(before)["workload"] == after["workload"]
+
+
+def test_nothing_is_written_into_a_file_that_is_no_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "other.yaml"
+    target.write_text("name: other\n", encoding="utf-8")
+    assert main(["size", ARTICLE, *FAST, "--write", str(target)]) == 64
+    assert target.read_text("utf-8") == "name: other\n"
+    assert "DISAGG-KEY-002" in capsys.readouterr().err
+
+
+def test_a_layout_with_data_parallelism_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from planning import B200  # noqa: PLC0415
+
+    from disagg.planner.performance.layouts import Engines, Layout  # noqa: PLC0415
+    from disagg.planner.performance.predictor import Worker  # noqa: PLC0415
+    from disagg.report.patch import patch  # noqa: PLC0415
+
+    del tmp_path, capsys
+    wide = Engines(worker=Worker(tensor_parallel=1, data_parallel=8, expert_parallel=8), count=1)
+    assert patch(Layout(instance=B200, engines=wide, prefill=wide)) is None
+    assert patch(Layout(instance=B200, engines=wide)) is None
+
+
+def test_plots_are_files_of_their_own_with_the_same_bytes_every_time(tmp_path: Path) -> None:
+    first, second, picture = (tmp_path / name for name in ("a.svg", "b.svg", "c.png"))
+    for target in (first, second, picture):
+        assert main(["size", ARTICLE, *FAST, "-o", "json", "--plot", str(target)]) == 0
+    assert first.read_bytes() == second.read_bytes()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    root = ET.fromstring(first.read_text("utf-8"))  # noqa: S314
+    assert root.tag.endswith("svg")
+    assert "two pools" in first.read_text("utf-8")
+
+
+def test_a_plot_of_another_kind_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["size", ARTICLE, *FAST, "--plot", str(tmp_path / "a.gif")]) == 64
+    assert "DISAGG-FILE-007" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["decide", ARTICLE],
+        ["size", ARTICLE],
+        ["cost", PILOT],
+        ["compare", "1xtp4", "4xtp1+1xtp4", "-w", ARTICLE],
+        ["plan", PILOT],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_page_loads_nothing_follows_the_theme_prints_and_names_origins(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "report.html"
+    main([*arguments, *FAST, "-o", "json", "--html", str(page)])
+    capsys.readouterr()
+    text = page.read_text("utf-8")
+    assert "default-src 'none'" in text
+    assert not re.search(r"(src|href)=\"(?!data:|#)", text)
+    assert "url(" not in text.replace("url(#", "")
+    assert "prefers-color-scheme:dark" in text
+    assert "@media print" in text
+    assert "Where every figure comes from" in text
+    for kind in ("published", "derived", "assumed"):
+        assert kind in text
+    assert "<svg" in text
+    assert "var(--s1)" in text
+
+
+def test_a_page_escapes_what_a_user_wrote(tmp_path: Path) -> None:
+    from disagg.report.page import html  # noqa: PLC0415
+    from disagg.report.structure import Report  # noqa: PLC0415
+
+    del tmp_path
+    text = html(Report(title="<script>alert(1)</script>", headline="a & b"), "0")
+    assert "<script>" not in text
+    assert "a &amp; b" in text
+
+
+def test_compare_normalises_what_the_article_compares(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "compare", "1xtp4", "4xtp1+1xtp4", "-w", ARTICLE)
+    assert found["a"]["gpus_used"] == 4
+    assert found["b"]["gpus_used"] == 8
+    gain = found["b_over_a"]
+    assert gain["at_load"]["per_gpu_used"] == pytest.approx(gain["at_load"]["absolute"] / 2)
+    # What the article calls +70 % is no gain at equal GPUs.
+    assert gain["equal_gpus"] < 1
+
+
+def test_compare_takes_environments(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "compare", "environments/reference.yaml", PILOT)
+    assert (found["a"]["gpus_used"], found["b"]["gpus_used"]) == (8, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["compare", "1xtp4", "2xtp4"], "DISAGG-FILE-001"),
+        (["compare", "1xtp4", "2xtp4+", "-w", ARTICLE], "DISAGG-LAY-001"),
+        (["compare", "1xtp4", "1xtp3", "-w", ARTICLE], "DISAGG-LAY-002"),
+        (["compare", "1xtp4", "nowhere.yaml", "-w", ARTICLE], "DISAGG-FILE-001"),
+        (["decide", "nowhere.yaml"], "DISAGG-FILE-001"),
+        (["cost", "nowhere.yaml"], "DISAGG-FILE-001"),
+    ],
+)
+def test_wrong_use_is_told_with_a_code_and_exits_64(
+    arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 64
+    assert code in capsys.readouterr().err
+
+
+def test_cost_counts_the_same_money_in_every_view(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "cost", PILOT, "--volume", "5e10")
+    unit = found["usd_per_mtok"]
+    assert unit["usd_per_mtok_input"] + unit["usd_per_mtok_output"] == pytest.approx(
+        unit["usd_per_mtok_all_on_output"]
+    )
+    # Whole nodes: the volume at this price is what stands on the bill.
+    assert unit["usd_per_mtok_all_on_output"] * 5e4 == pytest.approx(found["usd_per_month"])
+    assert found["idle_usd_per_month"] < found["usd_per_month"]
+    assert found["article_formula"]["verdict"].startswith("dimensionally inconsistent")
+    assert len(found["months"]) == 7
+
+
+def test_cost_of_an_environment_lists_what_is_paid_beside_gpus(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["cost", PILOT, *FAST]) == 0
+    out = capsys.readouterr().out
+    for words in ("EKS control plane", "By volume", "By utilisation", "The pilot", "tokens^2"):
+        assert words in out
+
+
+def test_plan_tells_what_speed_to_expect(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "plan", PILOT)["expected"]
+    assert found["predictor"] == "roofline"
+    assert found["calibrated"] is False
+    assert found["ttft_p95_ms"]["low"] < found["ttft_p95_ms"]["high"]
+    assert found["bottleneck"] in found["limits_requests_per_second"]
+    assert found["relief"]
+    assert found["kv_transfer"]["bytes"] > 0
+    assert main(["plan", PILOT, *FAST]) == 0
+    out = capsys.readouterr().out
+    for words in ("nine in ten", "EFA gives", "Breaks first", "uncalibrated"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("day", "code", "words"),
+    [
+        (date(2026, 11, 27), 0, ""),
+        (date(2027, 1, 15), 0, "DISAGG-PRC-007"),
+        (date(2028, 1, 15), 64, "DISAGG-PRC-006"),
+    ],
+)
+def test_old_prices_warn_and_very_old_ones_are_refused(
+    day: date,
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planning, "today", lambda: day)
+    assert main(["size", ARTICLE, *FAST]) == code
+    said = capsys.readouterr().err
+    assert words in said
+    if code:
+        assert main(["size", ARTICLE, *FAST, "--accept-stale"]) == 0
+        assert "DISAGG-PRC-007" in capsys.readouterr().err
+
+
+def test_the_missing_extra_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys  # noqa: PLC0415
+
+    for name in [
+        name for name in sys.modules if name.startswith(("matplotlib", "disagg.report.p"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["size", ARTICLE, *FAST, "--plot", str(tmp_path / "a.svg")]) == 1
+    assert "pip install 'disagg[report]'" in capsys.readouterr().err
+
+
+def test_silicon_without_its_package_says_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from disagg.bench import silicon  # noqa: PLC0415
+
+    monkeypatch.setattr(silicon, "installed", lambda: False)
+    assert main(["decide", ARTICLE, "--predictor", "silicon"]) == 1
+    assert "pip install 'disagg[silicon]'" in capsys.readouterr().err
+
+
+def test_pools_on_two_types_are_planned_without_speed_and_asked_about_with_a_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "two.yaml"
+    decode = "decode: {instance_type: p6-b200.48xlarge"
+    text = Path(PILOT).read_text("utf-8")
+    assert decode in text
+    file.write_text(text.replace(decode, "decode: {instance_type: p5en.48xlarge"), "utf-8")
+    assert data(capsys, "plan", str(file))["expected"] is None
+    assert main(["plan", str(file)]) == 0
+    assert "Speed is not predicted" in capsys.readouterr().out
+    for arguments in (["decide"], ["size"], ["cost"]):
+        assert main([*arguments, str(file)]) == 64
+        assert "DISAGG-ASK-008" in capsys.readouterr().err
+    assert main(["compare", "1xtp4", str(file), "-w", ARTICLE]) == 64
+    assert "DISAGG-LAY-002" in capsys.readouterr().err

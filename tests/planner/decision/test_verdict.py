@@ -1,0 +1,158 @@
+"""Yes, no, measure first: each for its reason, and never yes on a guess."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from planning import asked, shipped
+
+from disagg.planner.decision.checklist import Speaks
+from disagg.planner.decision.sizing import size
+from disagg.planner.decision.verdict import Answer, Decision, decide
+
+TEAM = "team: {kubernetes: experienced, rdma: experienced, on_call: true}\n"
+HEAVY = (
+    "model: openai/gpt-oss-120b\n"
+    "workload: {input_tokens: 8192, output_tokens: 512, requests_per_second: 200}\n"
+    "slo: {ttft_p95_ms: 2000, tpot_p95_ms: 10}\n"
+)
+BASELINE = """measurements:
+  - {tensor_parallel: 1, input_tokens: 1024, output_tokens: 1024, concurrency: 16, tpot_ms: 5.84}
+  - {tensor_parallel: 1, input_tokens: 1024, output_tokens: 1024, concurrency: 64, tpot_ms: 10.50}
+  - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 1024, concurrency: 32, tpot_ms: 9.70}
+  - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 1024, concurrency: 64, tpot_ms: 14.24}
+"""
+
+
+def pair(tokens_of_pools: float) -> str:
+    """Return a measured single engine and a measured prototype with so many times its tokens."""
+    concurrency = 64 * 8 * tokens_of_pools
+    return (
+        "  - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 512, concurrency: 64,"
+        " tpot_ms: 12.0, ttft_ms: 400}\n"
+        "  - {tensor_parallel: 1, replicas: 4, prefill: {replicas: 4, tensor_parallel: 1},"
+        " input_tokens: 8192,"
+        f" output_tokens: 512, concurrency: {concurrency}, tpot_ms: 12.0, ttft_ms: 400}}\n"
+    )
+
+
+def verdict(text: str, directory: Path) -> Decision:
+    ask = asked(text, directory)
+    return decide(ask, size(ask))
+
+
+def test_the_articles_own_test_is_a_no(tmp_path: Path) -> None:
+    del tmp_path
+    ask = shipped("article")
+    one = decide(ask, size(ask))
+    assert one.answer is Answer.NO
+    savings = next(reason for reason in one.reasons if reason.topic == "savings")
+    assert savings.speaks is Speaks.AGAINST
+    # One node serves it all, and AWS sells no part of one.
+    assert one.sizing.single is not None
+    assert one.sizing.single.layout.nodes == 1
+
+
+def test_it_stays_a_no_when_published_measurements_calibrate_it() -> None:
+    ask = shipped("article-measured")
+    one = decide(ask, size(ask))
+    assert one.calibrated
+    assert one.answer is Answer.NO
+
+
+def test_a_promising_guess_is_measure_first_and_says_what_and_for_how_much(
+    tmp_path: Path,
+) -> None:
+    one = verdict(HEAVY + TEAM, tmp_path)
+    assert one.answer is Answer.MEASURE_FIRST
+    assert not one.calibrated
+    assert "single-node baseline" in one.first_step
+    assert one.pilot_usd == sum(step.usd for step in one.pilot) > 0
+
+
+def test_a_measured_prototype_that_clearly_gains_is_a_yes(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM + BASELINE + pair(2.0), tmp_path)
+    assert one.answer is Answer.YES
+    assert one.measured is not None
+    assert one.compared is not None
+    assert one.compared.at_limit.per_gpu_used == pytest.approx(2.0)
+    assert one.compared.low > 1.05
+
+
+def test_the_same_prototype_with_less_gain_is_not(tmp_path: Path) -> None:
+    assert verdict(HEAVY + TEAM + BASELINE + pair(1.1), tmp_path).answer is Answer.MEASURE_FIRST
+    assert verdict(HEAVY + TEAM + BASELINE + pair(0.7), tmp_path).answer is Answer.NO
+
+
+@pytest.mark.parametrize(
+    ("skill", "answer"),
+    [
+        ("{kubernetes: none, rdma: experienced}", Answer.NO),
+        ("{kubernetes: experienced, rdma: none}", Answer.MEASURE_FIRST),
+        ("{kubernetes: basic, rdma: basic}", Answer.YES),
+    ],
+)
+def test_a_team_that_cannot_run_it_yet_gets_no_yes(
+    skill: str, answer: Answer, tmp_path: Path
+) -> None:
+    text = HEAVY + f"team: {skill}\n" + BASELINE + pair(2.0)
+    assert verdict(text, tmp_path).answer is answer
+
+
+def test_nodes_that_are_paid_anyway_save_nothing(tmp_path: Path) -> None:
+    block = "pricing: {capacity_block: {upfront_usd: 100000, nodes: 8, hours: 168}}\n"
+    one = verdict(HEAVY + TEAM + BASELINE + pair(2.0) + block, tmp_path)
+    assert one.answer is not Answer.YES
+    assert one.worth is not None
+    assert one.worth.middle.usd_per_month < 0
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    inputs=st.integers(64, 60_000),
+    outputs=st.integers(16, 4_000),
+    rate=st.floats(0.1, 400),
+    reuse=st.floats(0, 0.9),
+)
+def test_never_yes_on_an_uncalibrated_prediction(
+    inputs: int, outputs: int, rate: float, reuse: float, tmp_path: Path
+) -> None:
+    text = (
+        "model: openai/gpt-oss-120b\n"
+        f"workload: {{input_tokens: {inputs}, output_tokens: {outputs},"
+        f" requests_per_second: {rate}, prefix_reuse: {reuse}}}\n"
+        "slo: {ttft_p95_ms: 3000, tpot_p95_ms: 15}\n" + TEAM
+    )
+    one = verdict(text, tmp_path)
+    assert one.answer is not Answer.YES
+    assert not one.calibrated
+
+
+def test_reasons_come_heaviest_first_and_cover_the_articles_checklist(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM, tmp_path)
+    weights = [reason.weight for reason in one.reasons]
+    assert weights == sorted(weights, reverse=True)
+    topics = {reason.topic for reason in one.reasons}
+    assert topics >= {
+        "gain per dollar",
+        "calibration",
+        "savings",
+        "volume",
+        "concurrency",
+        "prefix reuse",
+        "mixture of experts",
+        "context length",
+        "Kubernetes skills",
+        "fabric skills",
+        "cost of operations",
+    }
+
+
+def test_the_rival_has_as_many_gpus_as_the_pools(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM, tmp_path)
+    assert one.sizing.pools is not None
+    assert one.sizing.rival is not None
+    assert one.sizing.pools.layout.gpus_billed == one.sizing.rival.layout.gpus_billed
+    assert one.compared is not None
+    assert one.compared.low < one.compared.at_limit.per_usd < one.compared.high

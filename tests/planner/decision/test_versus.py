@@ -1,0 +1,91 @@
+"""Two layouts made equal, and layouts as people write them."""
+
+from pathlib import Path
+
+import pytest
+from planning import B200, MODEL, asked, pools, single
+
+from disagg.catalog.models import MODELS
+from disagg.planner.ask import Ask
+from disagg.planner.decision.layout_text import LayoutTextError, is_layout, parse_layout
+from disagg.planner.decision.versus import contender, versus
+
+ARTICLE = (
+    "model: openai/gpt-oss-120b\n"
+    "workload: {input_tokens: 1024, output_tokens: 1024, concurrency: 128}\n"
+)
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    return asked(ARTICLE, tmp_path)
+
+
+def test_a_layout_against_itself_is_one_in_every_way(ask: Ask) -> None:
+    one = versus(ask, contender(ask, "a", single(2, 4)), contender(ask, "b", single(2, 4)))
+    for value in (one.equal_gpus, one.equal_usd, one.equal_promises, one.at_load.absolute):
+        assert value == pytest.approx(1.0)
+
+
+def test_the_articles_comparison_loses_its_gain_at_equal_gpus(ask: Ask) -> None:
+    one = versus(
+        ask,
+        contender(ask, "baseline", single(1, 4)),
+        contender(ask, "pools", pools((4, 1), (1, 4))),
+    )
+    # Twice the GPUs: what looks even is half for each of them.
+    assert one.at_load.per_gpu_used == pytest.approx(one.at_load.absolute / 2)
+    # One tp4 copied once, under the same 128 requests in flight.
+    fleet = ask.estimate(single(2, 4)).output_tokens_per_second
+    assert one.equal_gpus == pytest.approx(one.b.estimate.output_tokens_per_second / fleet)
+    assert one.equal_gpus < one.at_load.absolute
+    assert one.band.low < 1 < one.band.high
+
+
+def test_turned_round_it_says_the_same(ask: Ask) -> None:
+    a, b = contender(ask, "a", single(8, 1)), contender(ask, "b", pools((4, 1), (1, 4)))
+    there, back = versus(ask, a, b), versus(ask, b, a)
+    assert there.equal_gpus * back.equal_gpus == pytest.approx(1.0)
+    assert there.band.low * back.band.high == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        ("2xtp4", single(2, 4)),
+        (" 2 x tp4 ", single(2, 4)),
+        ("4xtp1+1xtp4", pools((4, 1), (1, 4))),
+        ("8xtp1+2xtp4@separate", pools((8, 1), (2, 4), colocated=False)),
+    ],
+)
+def test_a_layout_is_read_as_it_is_meant(text: str, layout: object) -> None:
+    assert is_layout(text)
+    assert parse_layout(text, MODEL, B200) == layout
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "got"),
+    [
+        ("4xtp1+", "DISAGG-LAY-001", "4xtp1+"),
+        ("1xtp1+1xtp1+1xtp1", "DISAGG-LAY-001", "1xtp1+1xtp1+1xtp1"),
+        ("1xtp4@moon", "DISAGG-LAY-001", "moon"),
+        ("1xtp16", "DISAGG-LAY-002", "tp16 on nodes of 8 GPUs"),
+        ("1xtp3", "DISAGG-LAY-002", "tp3 on nodes of 8"),
+        ("0xtp4", "DISAGG-LAY-002", "0 engines"),
+        ("1xtp4+4xtp1", "DISAGG-LAY-002", "decode tp 1 below prefill tp 4"),
+    ],
+)
+def test_a_layout_that_cannot_be_is_refused_with_a_code(text: str, code: str, got: str) -> None:
+    with pytest.raises(LayoutTextError, match=r".") as refused:
+        parse_layout(text, MODEL, B200)
+    assert refused.value.code == code
+    assert got in refused.value.got
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(LayoutTextError, match="weights"):
+        parse_layout("1xtp4", MODELS["deepseek-ai/DeepSeek-R1"], B200)
+
+
+def test_a_file_name_is_no_layout() -> None:
+    assert not is_layout("environments/pilot.yaml")
