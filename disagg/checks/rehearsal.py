@@ -1,4 +1,4 @@
-"""Codes of what a control plane finds; `disagg.local.cluster.report` uses them."""
+"""Codes of what a control plane finds; `disagg.local.cluster.findings` uses them."""
 
 REFUSED = "DISAGG-REH-001"
 DROPPED = "DISAGG-REH-002"
@@ -10,6 +10,8 @@ BLOCKED = "DISAGG-REH-007"
 STUCK = "DISAGG-REH-008"
 UNGUARDED = "DISAGG-REH-009"
 IDLE = "DISAGG-REH-010"
+UNPLAYED = "DISAGG-REH-011"
+GAP = "DISAGG-REH-012"
 
 CODES: dict[str, tuple[str, str]] = {
     REFUSED: (
@@ -74,6 +76,21 @@ CODES: dict[str, tuple[str, str]] = {
     IDLE: (
         "Every network policy selects pods.",
         "One that selects none protects nothing, without an error.",
+    ),
+    UNPLAYED: (
+        "Everything that makes pods is played.",
+        (
+            "The controllers of Kubernetes run here, those of other projects do not, and neither do"
+            " clocks: pods of a LeaderWorkerSet or a CronJob were judged by the API server and"
+            " never placed. A rehearsal that says nothing of them would be taken for a yes."
+        ),
+    ),
+    GAP: (
+        "A workload of several pods never has none while it is replaced.",
+        (
+            "Each was rolled out once, and the server's history says how many pods were ready at"
+            " every moment. A single pod that must go before the next comes is told, not found."
+        ),
     ),
 }
 """What `disagg explain` says about each code: title and text."""

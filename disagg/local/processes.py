@@ -137,6 +137,11 @@ class Process:
             raise ProcessError(f"{self.service.name} is not running")
         return self._child.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the child has been started and has not ended."""
+        return self._child is not None and _exit_status(self._child.pid) is None
+
     def __enter__(self) -> Self:
         self.service.log.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,10 @@ def judge(
             if not KUBERNETES.startswith(f"{created.cluster.version}."):
                 tell(Detail(f"the cluster will run {created.cluster.version}: close, not the same"))
             seconds = {"ready": plane.ready_seconds}
-            stage = Stage(plane.cluster(), nodes, agents(created))
-            return examine(stage, manifests, tell, seconds)
+            subnet = ip_network(created.subnets[0].cidr)
+            stage = Stage(plane.cluster(), nodes, agents(created), str(subnet[10]))
+            with plane.alive():
+                return examine(stage, manifests, tell, seconds)
 
 
 def _nodes(created: Created) -> list[dict[str, Any]]:

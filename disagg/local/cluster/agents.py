@@ -23,6 +23,7 @@ from disagg.quantities import quantity
 NAMESPACE = "kube-system"
 RESERVE = "room-for-monitoring"
 _PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS_PER_NODE = 3.0
 Object = dict[str, Any]
 
 
@@ -48,7 +49,8 @@ def arrive(api: Api, nodes: Sequence[Mapping[str, Any]], stand_ins: Sequence[Obj
     for one in stand_ins:
         api.must(api.apply(one))
     daemons = [one["metadata"]["name"] for one in stand_ins if one["kind"] == "DaemonSet"]
-    wait("the daemons are placed", lambda: _placed(api, daemons), seconds=_PATIENCE_SECONDS)
+    seconds = _PATIENCE_SECONDS + _PATIENCE_SECONDS_PER_NODE * len(nodes)
+    wait("the daemons are placed", lambda: _placed(api, daemons), seconds=seconds)
     running = {
         (one["metadata"]["labels"]["app"], one["spec"].get("nodeName"))
         for one in api.items(f"/api/v1/namespaces/{NAMESPACE}/pods")

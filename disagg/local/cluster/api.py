@@ -82,7 +82,11 @@ class Api:
         content_type: str = "application/json",
         **query: str,
     ) -> Answer:
-        """Send one request and return what the server says, whatever it is."""
+        """Send one request and return what the server says, whatever it is.
+
+        Raises:
+            ApiError: There is no answer.
+        """
         target = f"{path}?{urlencode(query)}" if query else path
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = {
@@ -92,11 +96,14 @@ class Api:
             **self._headers,
         }
         try:
-            return self._send(method, target, data, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            # Why: the server closed the kept connection while it was idle; a fresh one is tried.
-            self.close()
-            return self._send(method, target, data, headers)
+            try:
+                return self._send(method, target, data, headers)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                # Why: the server closed the kept connection while it was idle; a fresh one works.
+                self.close()
+                return self._send(method, target, data, headers)
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(f"the server does not answer {method} {path}: {error}") from error
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

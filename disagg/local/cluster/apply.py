@@ -41,12 +41,13 @@ class Applied:
 
 def apply_all(api: Api, manifests: Manifests) -> Applied:
     """Apply every object in order, strictly, and let the server judge the pods of each workload."""
-    accepted, refusals, dropped, warnings = 0, [], [], []
+    accepted = 0
+    refusals: list[Refusal] = []
+    dropped: list[Refusal] = []
+    warnings: list[Refusal] = []
     for file, objects in manifests.items():
         for one in objects:
-            refused = _refused_pod(api, file, one)
-            if refused:
-                refusals.append(refused)
+            refusals += _refused_pods(api, file, one)
             try:
                 answer = api.apply(one)
             except UnknownKindError as error:
@@ -76,39 +77,54 @@ def title(one: Mapping[str, Any]) -> str:
     return f"{one['kind']} {place}{metadata['name']}"
 
 
-def pod_of(workload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the pod a workload would make, None for objects that make none."""
-    template = workload.get("spec", {}).get("template")
-    if not isinstance(template, Mapping) or "spec" not in template:
-        return None
-    metadata = {key: template.get("metadata", {}).get(key, {}) for key in ("labels", "annotations")}
-    named = {"name": workload["metadata"]["name"], "namespace": _namespace(workload)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {**metadata, **named},
-        "spec": dict(template["spec"]),
-    }
+def pods_of(one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pods a workload of any kind would make, one for each template in it."""
+    named = {"name": one["metadata"]["name"], "namespace": _namespace(one)}
+    found = []
+    for template in _templates(one.get("spec")) if one["kind"] != "Pod" else ():
+        given = template.get("metadata") or {}
+        metadata = {key: given.get(key) or {} for key in ("labels", "annotations")}
+        spec = dict(template["spec"])
+        found.append(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, **named}, "spec": spec}
+        )
+    return found
+
+
+def _templates(data: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield everything that looks like a pod template, however deep it is."""
+    if isinstance(data, Mapping):
+        spec = data.get("spec")
+        if isinstance(spec, Mapping) and isinstance(spec.get("containers"), list):
+            yield data
+        else:
+            for value in data.values():
+                yield from _templates(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _templates(value)
 
 
 def _namespace(one: Mapping[str, Any]) -> str:
     return str(one["metadata"].get("namespace", "default"))
 
 
-def _refused_pod(api: Api, file: str, workload: Mapping[str, Any]) -> Refusal | None:
-    """Let the server judge a workload's pod: for the workload itself it only warns."""
-    pod = pod_of(workload)
-    if pod is None:
-        return None
-    # Why twice: admission learns of a namespace or a priority class some milliseconds later.
+def _refused_pods(api: Api, file: str, workload: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Let the server judge a workload's pods: for the workload itself it only warns."""
+    for pod in pods_of(workload):
+        answer = _judged(api, pod)
+        if not answer.accepted:
+            name = f"pod of {title(workload)}"
+            yield Refusal(file=file, name=name, status=answer.status, message=answer.message)
+
+
+def _judged(api: Api, pod: Mapping[str, Any]) -> Answer:
+    # Why again: admission learns of a namespace or a priority class some milliseconds later.
     deadline = time.monotonic() + _LAG_SECONDS
     while True:
-        answer: Answer = api.create(pod, dry_run=True)
-        if answer.accepted:
-            return None
-        if time.monotonic() > deadline:
-            name = f"pod of {title(workload)}"
-            return Refusal(file=file, name=name, status=answer.status, message=answer.message)
+        answer = api.create(pod, dry_run=True)
+        if answer.accepted or time.monotonic() > deadline:
+            return answer
         time.sleep(_POLL_SECONDS)
 
 
@@ -135,9 +151,10 @@ def _dropped(sent: Any, kept: Any, at: str = "") -> Iterator[str]:
     if isinstance(sent, Mapping) and isinstance(kept, Mapping):
         for key, value in sent.items():
             path = f"{at}.{key}" if at else str(key)
-            # Why empty values: the server leaves them out, and they mean the same.
-            if key in kept:
-                yield from _dropped(value, kept[key], path)
+            # Why empty values: the server leaves them out, and they mean the same. And the text of
+            # a Secret is kept as data.
+            if key in kept or path == "stringData":
+                yield from _dropped(value, kept.get(key), path)
             elif value not in (None, "", [], {}, 0, False):
                 yield path
     elif isinstance(sent, list) and isinstance(kept, list):

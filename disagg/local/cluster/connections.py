@@ -29,7 +29,12 @@ class Endpoint:
     ports: tuple[tuple[str, int], ...] = ()
     """Name and number of every container port."""
     address: str = ""
-    """Outside the cluster only."""
+    """Outside the cluster, or where the network plugin gives pods addresses; empty: not known."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is no pod."""
+        return not self.namespace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -61,13 +66,31 @@ def outside_ranges(policies: Sequence[Object]) -> list[Endpoint]:
     for one in policies:
         for rule in one["spec"].get("ingress") or []:
             for peer in rule.get("from") or []:
-                if "ipBlock" in peer:
-                    cidr = peer["ipBlock"]["cidr"]
-                    found[cidr] = str(ip_network(cidr)[1])
+                if "ipBlock" in peer and (address := _sample(peer["ipBlock"])):
+                    found[peer["ipBlock"]["cidr"]] = address
     return [
         Endpoint(name=name, labels={}, namespace_labels={}, address=address)
         for name, address in found.items()
     ]
+
+
+def _sample(block: Object) -> str:
+    """Return an address that a block takes; empty when it excepts all of its range."""
+    left = [ip_network(block["cidr"], strict=False)]
+    for cidr in block.get("except") or []:
+        gone = ip_network(cidr, strict=False)
+        left = [
+            rest
+            for one in left
+            for rest in (
+                one.address_exclude(gone)  # type: ignore[arg-type]
+                if gone.subnet_of(one)  # type: ignore[arg-type]
+                else [one]
+            )
+            if rest != gone
+        ]
+    first = min(left, default=None)  # type: ignore[type-var]
+    return "" if first is None else str(first[min(1, first.num_addresses - 1)])
 
 
 def unguarded(policies: Sequence[Object], pods: Sequence[Endpoint]) -> list[str]:
@@ -113,7 +136,7 @@ def _allowed(
     policies: Sequence[Object], source: Endpoint, target: Endpoint, port: tuple[str, int]
 ) -> bool:
     taken = _agreed(_selecting(policies, target, "Ingress"), "ingress", "from", source, port)
-    if source.address:
+    if source.outside:
         return taken
     return taken and _agreed(_selecting(policies, source, "Egress"), "egress", "to", target, port)
 
@@ -150,10 +173,9 @@ def _is_peer(policy: Object, peers: Sequence[Object], other: Endpoint) -> bool:
 
 def _peer(policy: Object, peer: Object, other: Endpoint) -> bool:
     if "ipBlock" in peer:
-        block = peer["ipBlock"]
-        # Guard: a pod's own address is not known here; ranges are for what is outside.
-        return bool(other.address) and _within(other.address, block)
-    if other.address:
+        # Why pods as well: the VPC CNI gives them addresses of the subnets, so ranges hold them.
+        return bool(other.address) and _within(other.address, peer["ipBlock"])
+    if other.outside:
         return False
     if "namespaceSelector" in peer:
         near = matches(peer["namespaceSelector"], other.namespace_labels)
@@ -164,8 +186,8 @@ def _peer(policy: Object, peer: Object, other: Endpoint) -> bool:
 
 def _within(address: str, block: Object) -> bool:
     one = ip_address(address)
-    return one in ip_network(block["cidr"]) and not any(
-        one in ip_network(cidr) for cidr in block.get("except") or []
+    return one in ip_network(block["cidr"], strict=False) and not any(
+        one in ip_network(cidr, strict=False) for cidr in block.get("except") or []
     )
 
 
@@ -186,12 +208,15 @@ def _port(wanted: Object, port: tuple[str, int]) -> bool:
     return bool(given <= number <= wanted.get("endPort", given))
 
 
-def endpoints(pods: Sequence[Object], spaces: Sequence[Object]) -> list[Endpoint]:
+def endpoints(
+    pods: Sequence[Object], spaces: Sequence[Object], address: str = ""
+) -> list[Endpoint]:
     """Return one endpoint for each workload: its first pod.
 
     Args:
         pods: Live pods first, then those that workloads without replicas would have.
         spaces: The namespaces.
+        address: Where the network plugin gives pods addresses.
     """
     labels = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in spaces}
     found: dict[str, Endpoint] = {}
@@ -205,6 +230,7 @@ def endpoints(pods: Sequence[Object], spaces: Sequence[Object]) -> list[Endpoint
                 namespace=metadata["namespace"],
                 labels=metadata.get("labels") or {},
                 namespace_labels=labels[metadata["namespace"]],
+                address=address,
                 ports=tuple(
                     (port.get("name", ""), port["containerPort"])
                     for each in containers

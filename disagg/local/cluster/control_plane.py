@@ -1,18 +1,18 @@
 """`ControlPlane`: etcd, API server, controllers, scheduler and kwok as a context manager."""
 
-import http.client
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from disagg.local.cluster.api import Api, Cluster
+from disagg.errors import DisaggError
+from disagg.local.cluster.api import Api, ApiError, Cluster
 from disagg.local.cluster.credentials import Credentials, make_credentials, write_kubeconfig
 from disagg.local.processes import Process, ProcessError, Service
 
@@ -107,6 +107,26 @@ class ControlPlane:
         made = self._made()
         return Cluster(api=_client(made, self._port), scheduler=_client(made, self._scheduler_port))
 
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Let no result count, and no other error be told, when a program died meanwhile.
+
+        Raises:
+            ProcessError: One did; its log is named.
+        """
+        try:
+            yield
+        except DisaggError as error:
+            self._all_run(error)
+            raise
+        self._all_run(None)
+
+    def _all_run(self, cause: Exception | None) -> None:
+        for name, process in self._processes.items():
+            if not process.running:
+                log = self.directory / f"{name}.log"
+                raise ProcessError(f"{name} ended while it was needed; its log: {log}") from cause
+
     def _made(self) -> Credentials:
         if self._credentials is None:
             raise ProcessError("the control plane is not running")
@@ -186,7 +206,7 @@ def _free_ports(count: int) -> list[int]:
 def _asked(question: Callable[[], bool]) -> bool:
     try:
         return question()
-    except (OSError, http.client.HTTPException):
+    except (OSError, ApiError):
         return False
 
 

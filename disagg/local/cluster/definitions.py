@@ -59,7 +59,12 @@ def missing(
     directory: Path = DIRECTORY, modules: Sequence[DefinitionModule] = DEFINITION_MODULES
 ) -> list[DefinitionModule]:
     """Return the modules whose definitions are not there, or were read at another pin."""
-    return [one for one in modules if _noted(one, directory) != _key(one)]
+    return [
+        one
+        for one in modules
+        if _noted(one, directory) != _key(one)
+        or not all((directory / f"{name}.json").exists() for name in one.files)
+    ]
 
 
 def fetch(

@@ -9,8 +9,8 @@ from typing import Any
 
 from disagg.local.cluster.agents import NAMESPACE as AGENTS_NAMESPACE
 from disagg.local.cluster.agents import arrive, less_daemons
-from disagg.local.cluster.api import Api, Cluster
-from disagg.local.cluster.apply import Manifests, apply_all, pod_of, title
+from disagg.local.cluster.api import Cluster
+from disagg.local.cluster.apply import Manifests, apply_all, pods_of, title
 from disagg.local.cluster.binaries import KUBERNETES
 from disagg.local.cluster.connections import (
     Endpoint,
@@ -37,6 +37,8 @@ from disagg.local.cluster.state import State, settle
 from disagg.local.demo import Done, Step, Tell
 
 Node = Mapping[str, Any]
+_PLAYED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
+"""Kinds whose pods are made and waited for here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Stage:
     nodes: Sequence[Node]
     stand_ins: Sequence[dict[str, Any]] = ()
     """For what add-ons and charts run. Without any, nodes have their devices at once."""
+    pod_address: str = ""
+    """An address of the subnets, which is where the VPC CNI gives pods theirs."""
 
 
 def examine(
@@ -85,7 +89,7 @@ def examine(
     nodes = api.items("/api/v1/nodes")
     room = less_daemons(nodes, api.items("/api/v1/pods"))
     policies = api.items("/apis/networking.k8s.io/v1/networkpolicies")
-    ends = _endpoints(api, objects)
+    ends = _endpoints(stage, objects)
     tried = trials and state.settled and not (state.pending or state.unmade)
     return Report(
         kubernetes=KUBERNETES,
@@ -95,6 +99,7 @@ def examine(
         placements=placements(state, nodes),
         waiting=waiting(state, room),
         unmade=state.unmade,
+        unplayed=tuple(title(one) for one in objects if _is_unplayed(one)),
         settled=state.settled,
         quotas=tuple(quota_of(one) for one in quotas),
         connections=tuple(connections(policies, ends, outside_ranges(policies))),
@@ -193,15 +198,21 @@ def _rollouts(stage: Stage, state: State, tell: Tell) -> tuple[Rollout, ...]:
     return tuple(found)
 
 
-def _endpoints(api: Api, objects: Sequence[Node]) -> list[Endpoint]:
+def _endpoints(stage: Stage, objects: Sequence[Node]) -> list[Endpoint]:
     """Return the pods that policies are about: live ones, and those of workloads at zero."""
+    api = stage.cluster.api
     spaces = api.items("/api/v1/namespaces")
     there = {one["metadata"]["name"] for one in spaces}
     ours = {one["metadata"].get("namespace") for one in objects} & there
     live = [one for one in api.items("/api/v1/pods") if one["metadata"]["namespace"] in ours]
-    templates = [pod for one in objects if (pod := pod_of(one))]
+    templates = [pod for one in objects for pod in pods_of(one)]
     asleep = [one for one in templates if one["metadata"]["namespace"] in there]
-    return endpoints([*live, *asleep], spaces)
+    return endpoints([*live, *asleep], spaces, stage.pod_address)
+
+
+def _is_unplayed(one: Node) -> bool:
+    """Return whether pods of an object are made by a controller that does not run here."""
+    return bool(pods_of(one)) and one["kind"] not in _PLAYED
 
 
 def _files(manifests: Manifests) -> dict[str, str]:
@@ -210,7 +221,7 @@ def _files(manifests: Manifests) -> dict[str, str]:
         title(one).partition(" ")[2]: file
         for file, objects in manifests.items()
         for one in objects
-        if "template" in one.get("spec", {})
+        if pods_of(one)
     }
 
 

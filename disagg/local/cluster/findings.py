@@ -7,18 +7,20 @@ from typing import Any
 from disagg.checks.rehearsal import (
     BLOCKED,
     DROPPED,
+    GAP,
     IDLE,
     MOVING,
     REFUSED,
     STUCK,
     UNGUARDED,
     UNMADE,
+    UNPLAYED,
     WAITING,
 )
 from disagg.errors import Problem
 from disagg.local.cluster.report import Report, Waiting
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _LONGEST_TEXT = 600
 
 
@@ -64,6 +66,15 @@ def _homeless(report: Report) -> Iterator[Problem]:
             need="every pod made",
             fix="raise the quota, or change what the policy refuses",
         )
+    for name in report.unplayed:
+        yield _problem(
+            UNPLAYED,
+            name,
+            report.files.get(name.partition(" ")[2], ""),
+            got="its controller does not run here: its pods were judged and not placed",
+            need="a place that was tried for every pod",
+            fix="place it on a real cluster before you rely on it",
+        )
     for one in report.waiting:
         yield _problem(
             WAITING,
@@ -104,6 +115,16 @@ def _stuck(report: Report) -> Iterator[Problem]:
                 got="a new pod finds no place while the old ones are there",
                 need="a roll-out that ends",
                 fix="set maxSurge to 0 and maxUnavailable to 1, or keep a node free",
+            )
+
+        elif each.of > 1 and not each.least_ready:
+            yield _problem(
+                GAP,
+                each.workload,
+                report.files.get(each.workload, ""),
+                got=f"of {each.of} pods none is ready at the worst moment of a roll-out",
+                need="one ready pod at every moment",
+                fix="set maxUnavailable to 1",
             )
 
 

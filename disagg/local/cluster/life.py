@@ -12,7 +12,9 @@ from disagg.local.cluster.api import Api, ApiError, Cluster
 from disagg.local.cluster.state import State, is_daemon, owner_of, pod_is_ready, settle
 
 _ROLLED = "disagg/rolled-out"
-_PATIENCE_SECONDS = 120.0
+_COMES_BACK = "its pods come back to the cordoned node: they tolerate its taint"
+_PATIENCE_SECONDS = 60.0
+"""Without a single new pod more."""
 _POLL_SECONDS = 0.1
 Object = Mapping[str, Any]
 
@@ -62,11 +64,15 @@ def drain(cluster: Cluster, nodes: Sequence[str]) -> Drained:
     """
     api = cluster.api
     _cordon(api, nodes, unschedulable=True)
+    left = sum(len(_evictable(api, node)) for node in nodes)
     evicted = 0
     while True:
         refused: dict[str, str] = {}
         granted = 0
         for pod in (pod for node in nodes for pod in _evictable(api, node)):
+            if evicted + granted == left:
+                refused[owner_of(pod)] = _COMES_BACK
+                continue
             answer = api.create(_eviction(pod), f"{_path(pod)}/eviction")
             if answer.accepted:
                 granted += 1
@@ -88,55 +94,83 @@ def _cordon(api: Api, nodes: Sequence[str], *, unschedulable: bool | None) -> No
 
 
 def roll_out(cluster: Cluster, workloads: Sequence[str]) -> RolledOut:
-    """Replace every pod of workloads (`namespace/name`) at the same time, as a new image does.
+    """Replace every pod of Deployments (`namespace/name`) at the same time, as a new image does.
 
     What happened meanwhile is read from the server's own history, event by event.
     """
     api = cluster.api
-    begun = api.get("/api/v1/pods")
+    history = _History(api, workloads)
     for one in workloads:
         path = _deployment(one)
         annotations = api.get(path)["spec"]["template"]["metadata"].get("annotations") or {}
         turn = str(int(annotations.get(_ROLLED, "0")) + 1)
         change = {"metadata": {"annotations": {_ROLLED: turn}}}
         api.must(api.patch(path, {"spec": {"template": change}}))
-    complete = _until_rolled(cluster, workloads)
-    moments = list(_moments(begun, api))
-    least = {one: min(moment[one] for moment in moments) for one in workloads}
-    together = min(sum(moment[one] > 0 for one in workloads) for moment in moments)
-    return RolledOut(complete=complete, least_ready=least, together=together)
+    complete = _until_rolled(cluster, workloads, history)
+    while history.read():
+        pass
+    return RolledOut(complete=complete, least_ready=history.least, together=history.together)
 
 
-def _until_rolled(cluster: Cluster, workloads: Sequence[str]) -> bool:
+def _until_rolled(cluster: Cluster, workloads: Sequence[str], history: "_History") -> bool:
     """Return True once every pod is a new one, False when a new one finds no place."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if all(_rolled(cluster.api.get(_deployment(one))) for one in workloads):
+    most, deadline = -1, 0.0
+    while True:
+        history.read()
+        deployments = [cluster.api.get(_deployment(one)) for one in workloads]
+        if all(_rolled(one) for one in deployments):
             return True
-        # Why not settled alone: between two steps of a roll-out every pod there is has a place.
-        if any(one.workload in workloads for one in settle(cluster).pending):
+        new = sum((one.get("status") or {}).get("updatedReplicas", 0) for one in deployments)
+        now = time.monotonic()
+        if new > most:
+            most, deadline = new, now + _PATIENCE_SECONDS
+            continue
+        # Why only then: between two steps of a roll-out every pod there is has a place.
+        state = settle(cluster)
+        if now > deadline or (
+            state.settled and any(p.workload in workloads for p in state.pending)
+        ):
             return False
-        time.sleep(_POLL_SECONDS)
-    return False
 
 
-def _moments(begun: Object, api: Api) -> Iterator[Counter[str]]:
-    """Yield how many pods of each workload were ready after each change since a list was taken."""
-    pods = {one["metadata"]["uid"]: one for one in begun["items"]}
-    yield _ready(pods.values())
-    answer = api.request(
-        "GET",
-        "/api/v1/pods",
-        watch="true",
-        resourceVersion=begun["metadata"]["resourceVersion"],
-        timeoutSeconds="1",
-    )
-    for event in _events(answer.body):
-        one = event["object"]
-        pods[one["metadata"]["uid"]] = one
-        if event["type"] == "DELETED":
-            del pods[one["metadata"]["uid"]]
-        yield _ready(pods.values())
+class _History:
+    """What became of pods, read from the server's history piece by piece.
+
+    In pieces, because a server forgets what is older than some minutes.
+    """
+
+    def __init__(self, api: Api, workloads: Sequence[str]) -> None:
+        self._api, self._workloads = api, workloads
+        begun = api.get("/api/v1/pods")
+        self._version: str = begun["metadata"]["resourceVersion"]
+        self._pods = {one["metadata"]["uid"]: one for one in begun["items"]}
+        ready = _ready(self._pods.values())
+        self.least = {one: ready[one] for one in workloads}
+        """Ready pods of each workload at the worst moment."""
+        self.together = sum(count > 0 for count in self.least.values())
+        """Of moments, the fewest workloads that had a ready pod at once."""
+
+    def read(self) -> int:
+        """Read what happened since the last time, for a second; return how many events."""
+        answer = self._api.request(
+            "GET",
+            "/api/v1/pods",
+            watch="true",
+            resourceVersion=self._version,
+            timeoutSeconds="1",
+        )
+        count = 0
+        for event in _events(answer.body):
+            one = event["object"]
+            self._version = one["metadata"]["resourceVersion"]
+            self._pods[one["metadata"]["uid"]] = one
+            if event["type"] == "DELETED":
+                del self._pods[one["metadata"]["uid"]]
+            ready = _ready(self._pods.values())
+            self.least = {name: min(low, ready[name]) for name, low in self.least.items()}
+            self.together = min(self.together, sum(ready[name] > 0 for name in self._workloads))
+            count += 1
+        return count
 
 
 def _events(body: Any) -> Iterator[dict[str, Any]]:

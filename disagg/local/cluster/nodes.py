@@ -5,6 +5,7 @@ templates and subnets; what a type gives to pods comes from the catalogue. Nothi
 environment file: what the two sides disagree on shows as a pod without a place.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,7 @@ _EFFECTS = {
 _EFA_INTERFACES = frozenset({"efa", "efa-only"})
 _GIB_OF_UNKNOWN_VOLUME = 20
 _LONGEST_LABEL = 63
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
 class UnknownNodeError(DisaggError):
@@ -56,7 +58,8 @@ def make_nodes(created: Created) -> list[dict[str, Any]]:
     counted: Counter[str] = Counter()
     made = []
     for group in created.node_groups:
-        prefix = group.labels.get(LABEL_NODE_ROLE, "node")
+        # Why: a node has a host's name, whatever the label is.
+        prefix = _NOT_IN_NAMES.sub("-", group.labels.get(LABEL_NODE_ROLE, "").lower()) or "node"
         for number in range(_size(group)):
             counted[prefix] += 1
             subnet = _subnet(group, number, subnets)

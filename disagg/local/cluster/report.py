@@ -106,6 +106,8 @@ class Report:
     waiting: tuple[Waiting, ...]
     unmade: Mapping[str, str]
     """Why pods of a workload could not be made, by workload."""
+    unplayed: tuple[str, ...]
+    """Objects whose pods are made by a controller that does not run here: they were not placed."""
     settled: bool
     losses: tuple[Loss, ...]
     """One node of each group; empty when pods were missing with all nodes there."""

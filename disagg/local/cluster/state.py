@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,15 @@ _QUIET_SECONDS = 0.5
 """Longer than a change takes to reach scheduler and controllers."""
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_DEPLOYMENTS, _STATEFUL_SETS = "/apis/apps/v1/deployments", "/apis/apps/v1/statefulsets"
+_DAEMON_SETS, _JOBS = "/apis/apps/v1/daemonsets", "/apis/batch/v1/jobs"
+_WANTED: dict[str, Callable[[Mapping[str, Any]], int | None]] = {
+    _DEPLOYMENTS: lambda one: one["spec"]["replicas"],
+    _STATEFUL_SETS: lambda one: one["spec"]["replicas"],
+    _DAEMON_SETS: lambda one: (one.get("status") or {}).get("desiredNumberScheduled"),
+    _JOBS: lambda one: 0 if one["spec"].get("suspend") else min(1, one["spec"]["parallelism"]),
+}
+"""How many pods a workload should have; None: its controller has not said."""
 _PENDING = re.compile(r'^scheduler_pending_pods\{queue="(\w+)"\} (\d+)$', re.MULTILINE)
 
 
@@ -25,6 +34,7 @@ class PodState:
     node: str
     """Empty: no place."""
     ready: bool
+    """Or it has done its work."""
     message: str
     """The scheduler's own words; empty when it has a place."""
     spec: Mapping[str, Any]
@@ -83,29 +93,33 @@ def settle(cluster: Cluster, *, seconds: float = _PATIENCE_SECONDS) -> State:
     """Wait until every pod has a place, or nothing more will move; return what is there.
 
     Nothing will move when the controllers have made their pods, and the scheduler itself says of
-    every pod without a place that it tried and gave up until something changes.
+    every pod without a place that it tried and gave up until something changes. Patience counts
+    from the moment at which most pods were ready, so many pods may take long, and pods that evict
+    one another for ever do not.
     """
-    deadline = time.monotonic() + seconds
+    since = deadline = time.monotonic()
     last: tuple[Any, ...] = ()
-    since = time.monotonic()
+    most = -1
     while True:
-        pods, unmade, behind, rolling = _look(cluster.api)
-        still = not (behind or rolling or unmade)
-        if still and all(one.node and one.ready for one in pods):
-            return State(pods=pods, unmade=unmade, settled=True)
-        homeless = sum(not one.node for one in pods)
+        seen = _look(cluster.api)
+        now = time.monotonic()
+        ready = sum(one.ready for one in seen.pods)
+        if ready > most:
+            most, deadline = ready, now + seconds
+        if not (seen.behind or seen.rolling or seen.unmade) and ready == len(seen.pods):
+            return State(pods=seen.pods, unmade={}, settled=True)
+        homeless = sum(not one.node for one in seen.pods)
         judged = (
-            not behind
-            and all(one.ready or one.message for one in pods)
+            not seen.behind
+            and all(one.ready or one.message for one in seen.pods)
             and _queues(cluster.scheduler) == {"unschedulable": homeless}
         )
         # Why only who: the words name another pod at each try.
-        seen = (judged, set(unmade), tuple((one.name, one.node, one.ready) for one in pods))
-        now = time.monotonic()
-        if seen != last:
-            last, since = seen, now
+        facts = (judged, set(seen.unmade), [(one.name, one.node, one.ready) for one in seen.pods])
+        if facts != last:
+            last, since = facts, now
         if (judged and now - since > _QUIET_SECONDS) or now > deadline:
-            return State(pods=pods, unmade=unmade, settled=judged)
+            return State(pods=seen.pods, unmade=seen.unmade, settled=judged)
         time.sleep(_POLL_SECONDS)
 
 
@@ -116,32 +130,60 @@ def _queues(scheduler: Api) -> dict[str, int]:
     return {name: count for name, count in found.items() if count or name == "unschedulable"}
 
 
-def _look(api: Api) -> tuple[tuple[PodState, ...], dict[str, str], bool, bool]:
-    """Return the pods, why some could not be made, and what the controllers are still at.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is there at one moment, and what the controllers are still at."""
 
-    They are behind when there are pods too many or too few, and rolling when that is so because old
-    pods of a workload stay until new ones are ready.
-    """
-    workloads = api.items("/apis/apps/v1/deployments")
+    pods: tuple[PodState, ...]
+    unmade: dict[str, str]
+    behind: bool
+    """There are pods too many or too few."""
+    rolling: bool
+    """Old pods of a workload stay until new ones are ready."""
+
+
+def _look(api: Api) -> _Look:
     raw = api.items("/api/v1/pods")
     leaving = [one for one in raw if "deletionTimestamp" in one["metadata"]]
     pods = tuple(_pod_state(one) for one in raw if one not in leaving)
-    unmade, behind, rolling = {}, bool(leaving), False
-    for one in workloads:
-        name = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
-        status = one.get("status") or {}
-        made = sum(pod.workload == name for pod in pods)
-        failure = _condition(status, "ReplicaFailure")
-        if failure.get("status") == "True":
-            unmade[name] = str(failure.get("message", ""))
-        elif made > one["spec"]["replicas"] and made == status.get("replicas"):
-            rolling = True
-            behind |= status.get("updatedReplicas", 0) == made
-        elif made != one["spec"]["replicas"]:
-            behind = True
-        if status.get("observedGeneration") != one["metadata"]["generation"]:
-            behind = True
-    return pods, unmade, behind, rolling
+    unmade: dict[str, str] = {}
+    behind, rolling = bool(leaving), False
+    for kind, wanted in _WANTED.items():
+        for one in api.items(kind):
+            name = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+            status = one.get("status") or {}
+            own = [pod for pod in pods if pod.workload == name]
+            made, want = len(own), wanted(one)
+            if want is None or status.get("observedGeneration", 0) < _generation(one, kind):
+                behind = True
+            elif made < want:
+                why = _refused(api, one, kind)
+                if why:
+                    unmade[name] = why
+                # Why: a StatefulSet makes a pod when the one before it is ready.
+                elif not (kind == _STATEFUL_SETS and any(pod.message for pod in own)):
+                    behind = True
+            elif made > want and kind != _JOBS:
+                surging = made == status.get("replicas") != status.get("updatedReplicas", 0)
+                rolling |= surging
+                behind |= not surging
+    return _Look(pods, unmade, behind, rolling)
+
+
+def _generation(workload: Mapping[str, Any], kind: str) -> int:
+    """Return what its controller must have seen; a Job does not say what it has."""
+    return 0 if kind == _JOBS else int(workload["metadata"]["generation"])
+
+
+def _refused(api: Api, workload: Mapping[str, Any], kind: str) -> str:
+    """Return why its pods were refused: its condition, or an event where a kind has none."""
+    if kind == _DEPLOYMENTS:
+        failure = _condition(workload.get("status") or {}, "ReplicaFailure")
+        return str(failure.get("message", "")) if failure.get("status") == "True" else ""
+    metadata = workload["metadata"]
+    about = f"involvedObject.uid={metadata['uid']},reason=FailedCreate"
+    events = api.items(f"/api/v1/namespaces/{metadata['namespace']}/events?fieldSelector={about}")
+    return str(events[-1].get("message", "")) if events else ""
 
 
 def _pod_state(pod: Mapping[str, Any]) -> PodState:
@@ -153,7 +195,7 @@ def _pod_state(pod: Mapping[str, Any]) -> PodState:
         workload=owner_of(pod),
         name=metadata["name"],
         node=pod["spec"].get("nodeName", ""),
-        ready=pod_is_ready(pod),
+        ready=pod_is_ready(pod) or status.get("phase") == "Succeeded",
         message=str(message),
         spec=pod["spec"],
     )

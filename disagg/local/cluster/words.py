@@ -107,6 +107,7 @@ def explain(
     """
     _, found = reasons(message)
     usable = [one for one in nodes if selects(spec, one)]
+    bearable = [one for one in usable if not _unborne(spec, one)]
     if lost and not usable and selects(spec, lost):
         return Explanation(
             "they may use no other node",
@@ -116,11 +117,13 @@ def explain(
     if nodes and not usable:
         # Why whatever the scheduler says: without such a node the rest is about other pods' nodes.
         return _no_such_label(spec, nodes)
-    said = [_explained(one, spec, usable, waiting) for one in found]
+    if not bearable and usable:
+        return _taint(spec, usable)
+    said = [_explained(one, spec, bearable, waiting) for one in found]
     known = [one for one in said if one is not None]
     if not known:
         text = message or "the scheduler has not said why"
-        return Explanation(f"the scheduler says: {text}", "read the scheduler's words above")
+        return Explanation(f"the scheduler says: {text}", "change what the scheduler names")
     fixes = dict.fromkeys(one.fix for one in known)
     return Explanation("; ".join(one.why for one in known), "; ".join(fixes))
 
@@ -130,16 +133,15 @@ def _explained(
 ) -> Explanation | None:
     """Return one reason explained; None for those that say nothing about the pod's own nodes."""
     text = reason.text
-    if "didn't match Pod's node affinity/selector" in text:
+    # Why none: they are about nodes the pod may not use, or all of them would have been told.
+    if "didn't match Pod's node affinity/selector" in text or "untolerated taint" in text:
         return None
     if text.startswith(("Insufficient ", "Too many pods")):
         resource = "pods" if text.startswith("Too many") else text.split()[1]
         return _too_little(resource, spec, usable, waiting)
-    if "untolerated taint" in text:
-        return _taint(spec, usable)
     if "affinity rules" in text:
         return _other_pods(reason, spec)
-    return Explanation(f"{_nodes(reason.nodes)}: {text}", "read the scheduler's words")
+    return Explanation(f"{_nodes(reason.nodes)}: {text}", "change what the scheduler names")
 
 
 def _other_pods(reason: Reason, spec: Spec) -> Explanation:
@@ -164,7 +166,8 @@ def _no_such_label(spec: Spec, nodes: Sequence[Node]) -> Explanation:
         why = f"no node has all it selects: {_nearest(wanted, nodes)}"
     return Explanation(
         why,
-        "give a node group that label or type, or change what the pool selects",
+        "add the node that is missing, give a node group that label or type, or change what the"
+        " pool selects",
     )
 
 
@@ -221,18 +224,21 @@ def _fits(spec: Spec, node: Node) -> Decimal:
 
 
 def _taint(spec: Spec, nodes: Sequence[Node]) -> Explanation:
-    tolerations = spec.get("tolerations") or []
-    names = dict.fromkeys(
-        f"{one['key']}={one.get('value', '')}:{one['effect']}"
-        for node in nodes
-        for one in node["spec"].get("taints") or []
-        if one["effect"] != "PreferNoSchedule" and not any(_bears(t, one) for t in tolerations)
-    )
-    listed = ", ".join(names) or "a taint"
+    listed = ", ".join(dict.fromkeys(name for one in nodes for name in _unborne(spec, one)))
     return Explanation(
         f"the nodes it may use carry {listed}, which it does not tolerate",
         "take the taint from the node group, or let the pool tolerate it",
     )
+
+
+def _unborne(spec: Spec, node: Node) -> list[str]:
+    """Return the taints of a node that keep a pod away from it."""
+    tolerations = spec.get("tolerations") or []
+    return [
+        f"{one['key']}={one.get('value', '')}:{one['effect']}"
+        for one in node["spec"].get("taints") or []
+        if one["effect"] != "PreferNoSchedule" and not any(_bears(t, one) for t in tolerations)
+    ]
 
 
 def _bears(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
@@ -259,10 +265,18 @@ def _conditions(spec: Spec) -> list[Condition]:
     ]
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     terms = (affinity.get(_REQUIRED) or {}).get("nodeSelectorTerms") or []
-    # Why one term: the charts write one; several would be alternatives and need other words.
-    if len(terms) == 1:
-        found += [_expression(one) for one in terms[0].get("matchExpressions") or []]
-    return found
+    choices = [[_expression(one) for one in term.get("matchExpressions") or []] for term in terms]
+    return [*found, *(choices[0] if len(choices) == 1 else _any_of(choices))]
+
+
+def _any_of(choices: Sequence[Sequence[Condition]]) -> list[Condition]:
+    """Return one condition for terms of which one is enough."""
+    if not choices:
+        return []
+    words = " or ".join("+".join(name for name, _ in term) for term in choices)
+    return [
+        (words, lambda labels: any(all(holds(labels) for _, holds in term) for term in choices))
+    ]
 
 
 def _expression(one: Mapping[str, Any]) -> Condition:
@@ -273,8 +287,15 @@ def _expression(one: Mapping[str, Any]) -> Condition:
         "NotIn": (f"{key}!={listed}", lambda labels: labels.get(key) not in values),
         "Exists": (key, lambda labels: key in labels),
         "DoesNotExist": (f"!{key}", lambda labels: key not in labels),
+        "Gt": (f"{key}>{listed}", lambda labels: _number(labels.get(key)) > int(values[0])),
+        "Lt": (f"{key}<{listed}", lambda labels: -_number(labels.get(key)) > -int(values[0])),
     }
-    return tests.get(operator, (f"{key} {operator} {listed}", lambda _: True))
+    return tests[operator]
+
+
+def _number(label: str | None) -> float:
+    """Return a label's number; one that is none fails every comparison."""
+    return int(label) if label is not None and label.lstrip("-").isdecimal() else float("nan")
 
 
 def _labels(node: Node) -> Mapping[str, str]:

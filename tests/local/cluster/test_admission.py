@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from disagg.local.cluster.api import Api, Cluster, wait
-from disagg.local.cluster.apply import pod_of
+from disagg.local.cluster.apply import pods_of
 from disagg.local.cluster.examine import Stage, examine
 from disagg.local.cluster.findings import findings
 from disagg.local.cluster.report import Report
@@ -128,8 +128,7 @@ def test_the_router_passes_restricted_and_a_privileged_one_does_not(
     api: Api, files: Files, judged: Callable[[Files], Report]
 ) -> None:
     assert judged(files).applied.refusals == ()
-    router = pod_of(one(files, ROUTER, "Deployment"))
-    assert router is not None
+    (router,) = pods_of(one(files, ROUTER, "Deployment"))
     assert api.create(router, dry_run=True).accepted
     router["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
     refused = api.create(router, dry_run=True)

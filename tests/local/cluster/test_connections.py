@@ -1,5 +1,6 @@
 """Network policies are evaluated as the API describes them, on examples worked out by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,29 @@ def test_pods_that_no_policy_selects_and_policies_that_select_no_pod_are_named()
 def test_ranges_of_policies_are_tried_and_one_that_none_names() -> None:
     names = {one.name: one.address for one in outside_ranges([policy(ingress=[{"from": [BLOCK]}])])}
     assert names == {"anywhere else": "203.0.113.7", "10.1.0.0/16": "10.1.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("block", "address"),
+    [
+        ({"cidr": "10.1.2.3/32"}, "10.1.2.3"),
+        ({"cidr": "10.1.2.3/16"}, "10.1.0.1"),
+        ({"cidr": "10.1.0.0/16", "except": ["10.1.0.0/24"]}, "10.1.1.1"),
+        ({"cidr": "10.1.0.0/16", "except": ["10.1.0.0/16"]}, None),
+    ],
+)
+def test_a_range_is_tried_by_an_address_that_it_takes(block: Any, address: str | None) -> None:
+    found = outside_ranges([policy(ingress=[{"from": [{"ipBlock": block}]}])])
+    assert {one.name: one.address for one in found}.get(block["cidr"]) == address
+
+
+def test_a_range_of_the_network_takes_its_pods_too() -> None:
+    (web,) = pods("web")
+    ranged = [policy(ingress=[{"from": [BLOCK], "ports": [{"port": 9000}]}])]
+    inside = [replace(one, address="10.1.0.9") for one in (web, *NEAR)]
+    assert {one.source for one in connections(ranged, inside)} == {"web", "near"}
+    beyond = [replace(one, address="10.9.0.9") for one in (web, *NEAR)]
+    assert connections(ranged, beyond) == []
 
 
 def test_connections_are_sorted_and_name_the_port() -> None:

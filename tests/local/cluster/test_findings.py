@@ -31,6 +31,7 @@ CLEAN = Report(
     placements=(),
     waiting=(),
     unmade={},
+    unplayed=(),
     settled=True,
     losses=(Loss(node="n-1", group="g", waiting=(WAITING,)),),
     drains=(DRAIN,),
@@ -76,6 +77,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "a/decode",
         "a new pod finds no place",
     ),
+    "DISAGG-REH-011": (
+        {"unplayed": ("LeaderWorkerSet a/decode",)},
+        "LeaderWorkerSet a/decode",
+        "its controller does not run here",
+    ),
+    "DISAGG-REH-012": (
+        {"rollouts": (replace(ROLLOUT, least_ready=0),)},
+        "a/decode",
+        "of 2 pods none is ready",
+    ),
     "DISAGG-REH-009": ({"unguarded": ("a/decode",)}, "a/decode", "no network policy selects"),
     "DISAGG-REH-010": ({"idle_policies": ("a/p",)}, "NetworkPolicy a/p", "it selects no pod"),
 }
@@ -102,7 +113,7 @@ def test_every_code_but_that_of_missing_nodes_has_a_kind_of_finding() -> None:
 
 def test_the_report_as_data_survives_json_and_counts_its_version() -> None:
     data = json.loads(json.dumps(to_json(replace(CLEAN, waiting=(WAITING,)))))
-    assert data["schema_version"] == 2
+    assert data["schema_version"] == 3
     assert data["drains"][0]["evicted"] == 2
     assert data["connections"][0] == {
         "source": "10.0.0.0/16",
@@ -119,8 +130,10 @@ def test_the_report_in_words_says_what_a_loss_a_drain_and_a_roll_out_do() -> Non
     assert "a/decode: at the worst moment 1 of 2 pods are ready\n" in told
     assert "quota a/gpus: pods 6 of 10 left" in told
     assert "10.0.0.0/16 -> a/router: 8081" in told
-    stopped = "\n".join(lines(replace(CLEAN, rollouts=(replace(ROLLOUT, least_ready=0),))))
-    assert "0 of 2 pods are ready: nothing is served until a new one is" in stopped
+    alone = replace(ROLLOUT, least_ready=0, of=1)
+    assert findings(replace(CLEAN, rollouts=(alone,))) == []
+    stopped = "\n".join(lines(replace(CLEAN, rollouts=(alone,))))
+    assert "0 of 1 pods are ready: nothing is served until a new one is" in stopped
 
 
 def test_without_trials_the_report_says_so() -> None:

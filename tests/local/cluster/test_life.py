@@ -126,6 +126,11 @@ def test_a_spare_node_takes_the_pods_of_a_lost_one_and_none_is_moved_without_nee
     lost = next(one for one in field.nodes if one["metadata"]["name"] in before.values())
     after = lose_node(field.cluster, lost)
     assert after.pending == ()
+    gone = {name for name, node in before.items() if node == lost["metadata"]["name"]}
+    assert gone
+    assert not gone & {one.name for one in after.pods}
+    assert lost["metadata"]["name"] not in {one.node for one in after.pods}
+    assert len(after.pods) == len(before)
     stayed = {name: node for name, node in before.items() if node != lost["metadata"]["name"]}
     assert stayed.items() <= where(after).items()
 
@@ -221,6 +226,32 @@ def test_the_end_of_a_block_of_many_nodes_is_held_by_the_budget_after_the_first(
     assert drain(field.cluster, ["decode-1", "decode-2", "decode-3"]).evicted == 0
     field.scale(DECODE, 6)
     assert field.counted() == {DECODE: 6, PREFILL: 16, ROUTER: 1}
+
+
+def test_a_drain_asks_again_for_what_the_budget_gives_free_one_by_one(lay: Lay) -> None:
+    field = lay(**SPARE)
+    budget = field.named("PodDisruptionBudget", "prefill")
+    path = f"{field.cluster.api.path(budget)}/prefill"
+    field.cluster.api.must(field.cluster.api.patch(path, {"spec": {"maxUnavailable": 1}}))
+    node = next(one.node for one in settle(field.cluster).pods if one.workload == PREFILL)
+    there = sum(one.node == node for one in settle(field.cluster).pods)
+    assert there > 1
+    came = drain(field.cluster, [node])
+    assert (came.evicted, came.blocked, came.after.pending) == (there, {}, ())
+
+
+def test_a_drain_of_pods_that_come_back_ends_and_says_so(lay: Lay) -> None:
+    field = lay()
+    api = field.cluster.api
+    homing = stranger(None)
+    pod = homing["spec"]["template"]["spec"]
+    pod["nodeSelector"] = {"kubernetes.io/hostname": "system-1"}
+    del pod["containers"][0]["resources"]["limits"]
+    api.must(api.create(homing))
+    assert field.waiting() == {}
+    came = drain(field.cluster, ["system-1"])
+    assert "come back" in came.blocked["default/stranger"]
+    assert field.waiting() == {}
 
 
 def stranger(priority: str | None) -> Object:

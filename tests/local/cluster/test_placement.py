@@ -25,7 +25,7 @@ Files = dict[str, list[dict[str, Any]]]
 
 
 def judged(cluster: Cluster, manifests: Any, created: Created, *, trials: bool = False) -> Report:
-    stage = Stage(cluster, make_nodes(created), agents(created))
+    stage = Stage(cluster, make_nodes(created), agents(created), "10.42.0.9")
     return examine(stage, manifests, lambda _: None, {}, trials=trials)
 
 
@@ -116,10 +116,13 @@ def test_who_may_connect_to_whom_in_the_pilot_is_this_and_nothing_more(
     report = judged(cluster, deployed().manifests, deployed().created)
     vpc, router = "10.42.0.0/16", "pilot-router/router"
     prefill, decode = "pilot-serving/prefill", "pilot-serving/decode"
+    baseline = "pilot-serving/baseline"
+    # The VPC CNI gives pods addresses of the VPC, so what is open to that range is open to them.
+    in_vpc = (vpc, router, prefill, decode, baseline)
     assert {(one.source, one.destination, one.port) for one in report.connections} == {
-        (vpc, router, 8081),  # requests, through the load balancer
-        (vpc, router, 19001),  # its health check
-        (vpc, "pilot-serving/baseline", 8000),
+        *((one, router, 8081) for one in in_vpc),  # requests, through the load balancer
+        *((one, router, 19001) for one in in_vpc),  # its health check
+        *((one, baseline, 8000) for one in in_vpc),
         (router, decode, 8000),
         (router, prefill, 8000),  # metrics for the picker
         *((one, other, 8000) for one in (prefill, decode) for other in (prefill, decode)),
@@ -207,6 +210,46 @@ def test_workloads_of_other_kinds_are_placed_and_only_deployments_roll_out(
     assert report.applied.refusals == ()
     assert len(report.losses) == len(report.drains) == 3
     assert report.rollouts == ()
+
+
+PRIVILEGED = {"containers": [{"name": "c", "image": "i", "securityContext": {"privileged": True}}]}
+
+
+def test_pods_of_a_controller_that_does_not_run_are_judged_and_never_taken_for_placed(
+    cluster: Cluster, deployed: Deploy
+) -> None:
+    job = {"template": {"spec": {**PRIVILEGED, "restartPolicy": "Never"}}}
+    cron = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "nightly", "namespace": "pilot-router"},
+        "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}},
+    }
+    files: Files = {**deployed().manifests, "90-extra.yaml": [cron]}
+    found = findings(judged(cluster, files, deployed().created))
+    assert [(one.code, one.path) for one in found] == [
+        ("DISAGG-REH-001", "pod of CronJob pilot-router/nightly"),
+        ("DISAGG-REH-011", "CronJob pilot-router/nightly"),
+    ]
+    assert "violates PodSecurity" in found[0].got
+
+
+@pytest.mark.parametrize(("kind", "version"), [("StatefulSet", "apps/v1"), ("Job", "batch/v1")])
+def test_pods_that_a_quota_refuses_are_named_for_other_kinds_as_well(
+    kind: str, version: str, cluster: Cluster, deployed: Deploy
+) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none", "namespace": "default"},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    more = {"serviceName": "e", "replicas": 2} if kind == "StatefulSet" else {}
+    never = {"restartPolicy": "Never"} if kind == "Job" else {}
+    files: Files = {"90-extra.yaml": [quota, extra(kind, version, pod=never, **more)]}
+    report = judged(cluster, files, deployed().created)
+    assert "exceeded quota: none" in report.unmade[f"default/{kind.lower()}"]
+    assert "DISAGG-REH-003" in {one.code for one in findings(report)}
 
 
 def relabel(group: NodeGroup) -> NodeGroup:

@@ -1,6 +1,10 @@
 """`disagg rehearse` as a person runs it: what is printed, as data or in words, and how it exits."""
 
 import json
+import os
+import re
+import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 
 from disagg.cli import main
+from disagg.local.cluster.state import settle
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("programs")]
 
@@ -60,12 +65,47 @@ def test_a_finding_exits_2_and_the_data_on_stdout_is_whole(
     assert run("-o", "json", maximum=0) == 2
     shown = capsys.readouterr()
     data = json.loads(shown.out)
-    assert data["schema_version"] == 2
+    assert data["schema_version"] == 3
     (found,) = data["findings"]
     assert (found["code"], found["path"]) == ("DISAGG-REH-004", "pilot-serving/decode")
     assert data["losses"] == data["drains"] == data["rollouts"] == []
     assert "[DISAGG-REH-004]" in shown.err
     assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize("program", ["kube-apiserver", "kube-scheduler", "kwok"])
+def test_a_program_that_dies_is_named_with_its_log_and_is_no_finding(
+    program: str,
+    run: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def kill(stage: Any, *_: Any, **__: Any) -> None:
+        (pid,) = pids_of(program)
+        os.kill(pid, signal.SIGKILL)
+        settle(stage.cluster, seconds=3)
+
+    monkeypatch.setattr("disagg.local.rehearse.examine", kill)
+    assert run() == 1
+    said = capsys.readouterr()
+    (log,) = re.findall(rf"{program} ended while it was needed; its log: (\S+\.log)", said.err)
+    assert Path(log).read_text("utf-8")
+    assert "REH" not in said.err
+    assert f"logs: {Path(log).parent}" in said.out
+    shutil.rmtree(Path(log).parent)
+
+
+def pids_of(program: str) -> list[int]:
+    """Return our own children of that name."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            text = status.read_text("utf-8")
+        except OSError:
+            continue
+        if f"PPid:\t{os.getpid()}\n" in text and text.startswith(f"Name:\t{program[:15]}\n"):
+            found.append(int(status.parent.name))
+    return found
 
 
 def test_a_group_that_makes_no_nodes_is_a_finding(
