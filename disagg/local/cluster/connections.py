@@ -89,7 +89,7 @@ def _sample(block: Object) -> str:
             )
             if rest != gone
         ]
-    first = min(left, default=None)  # type: ignore[type-var]
+    first = min(left, default=None)
     return "" if first is None else str(first[min(1, first.num_addresses - 1)])
 
 

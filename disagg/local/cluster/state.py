@@ -18,7 +18,7 @@ _WANTED: dict[str, Callable[[Mapping[str, Any]], int | None]] = {
     _DEPLOYMENTS: lambda one: one["spec"]["replicas"],
     _STATEFUL_SETS: lambda one: one["spec"]["replicas"],
     _DAEMON_SETS: lambda one: (one.get("status") or {}).get("desiredNumberScheduled"),
-    _JOBS: lambda one: 0 if one["spec"].get("suspend") else min(1, one["spec"]["parallelism"]),
+    _JOBS: lambda one: 0 if _is_over(one) else min(1, one["spec"]["parallelism"]),
 }
 """How many pods a workload should have; None: its controller has not said."""
 _PENDING = re.compile(r'^scheduler_pending_pods\{queue="(\w+)"\} (\d+)$', re.MULTILINE)
@@ -168,6 +168,13 @@ def _look(api: Api) -> _Look:
                 rolling |= surging
                 behind |= not surging
     return _Look(pods, unmade, behind, rolling)
+
+
+def _is_over(job: Mapping[str, Any]) -> bool:
+    """Return whether a Job makes no more pods."""
+    status = job.get("status") or {}
+    ends = {one["type"] for one in status.get("conditions") or [] if one["status"] == "True"}
+    return bool(job["spec"].get("suspend") or ends & {"Complete", "Failed", "Suspended"})
 
 
 def _generation(workload: Mapping[str, Any], kind: str) -> int:
