@@ -1,6 +1,7 @@
 """A random course of events on a control plane: apply, arrival, death, scaling."""
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from disagg.local.cluster.state import State, nodes_ready, settle
 
 Object = dict[str, Any]
 Event = Callable[[], object]
+_PAUSES = 0.1
+"""How often the scheduler may act before the next event."""
+_LONGEST_PAUSE_SECONDS = 0.3
 
 
 class Yard:
@@ -61,6 +65,8 @@ def course(yard: Yard, manifests: Manifests, nodes: Sequence[Object]) -> None:
     chance.shuffle(events)
     for event in events:
         event()
+        if chance.random() < _PAUSES:
+            time.sleep(chance.uniform(0, _LONGEST_PAUSE_SECONDS))
     # Why again: an apply that came before a scaling brought no size back.
     for one in chance.sample(pools, len(pools)):
         yard.apply(one)

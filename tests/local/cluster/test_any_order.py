@@ -7,6 +7,7 @@ scheduler, so the scheduler here has its defaults.
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from yard import Yard, course, misplaced, rest
 from disagg import artifacts
 from disagg.local.cluster.api import Api, Cluster
 from disagg.local.cluster.nodes import make_nodes
+from disagg.local.cluster.state import apply_nodes, settle
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -69,3 +71,38 @@ def test_every_pod_has_a_place_whatever_the_order_and_the_timing(
             pool.replicas for pool in (environment.serving.prefill, environment.serving.decode)
         )
         empty(cluster.api)
+
+
+def shunning(objects: list[dict[str, Any]]) -> None:
+    """Keep roles apart by required anti-affinity instead of labels of node groups."""
+    for one in objects:
+        if one["kind"] == "Deployment" and one["metadata"]["name"] in ("prefill", "decode"):
+            pod = one["spec"]["template"]["spec"]
+            del pod["nodeSelector"]["disagg/role"]
+            other = {"prefill": "decode", "decode": "prefill"}[one["metadata"]["name"]]
+            term = {
+                "labelSelector": {"matchLabels": {"app.kubernetes.io/component": other}},
+                "topologyKey": "kubernetes.io/hostname",
+            }
+            required = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+            pod["affinity"] = {"podAntiAffinity": required}
+            # Why equal: priorities would cure it by eviction.
+            pod["priorityClassName"] = "pilot-prefill"
+
+
+def test_with_anti_affinity_instead_of_labels_the_role_that_comes_first_keeps_the_other_out(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    environment = checked("pilot").environment
+    stacks = artifacts.write_stacks(environment, tmp_path / "out")
+    apply_nodes(cluster.api, [less_agents(one) for one in make_nodes(created_by(stacks))])
+    objects = [one for group in artifacts.render(environment).values() for one in group]
+    shunning(objects)
+    # Prefill's file comes after decode's; here it is the other way round.
+    decode = [one for one in objects if one["metadata"]["name"] == "decode"]
+    for one in [one for one in objects if one not in decode]:
+        assert cluster.api.apply(one).accepted
+    assert settle(cluster).pending == ()
+    for one in decode:
+        assert cluster.api.apply(one).accepted
+    assert {one.workload for one in settle(cluster).pending} == {"pilot-serving/decode"}

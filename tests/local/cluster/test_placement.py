@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from shipped import ENVIRONMENTS
 
 from disagg.local.aws.readback import NodeGroup, Taint
 from disagg.local.cluster.agents import agents
@@ -56,7 +57,7 @@ def waits(report: Report) -> dict[str, int]:
     return {one.workload: one.pods for one in report.waiting}
 
 
-@pytest.mark.parametrize("name", ["pilot", "reference"])
+@pytest.mark.parametrize("name", sorted(one.stem for one in ENVIRONMENTS.glob("*.yaml")))
 def test_a_shipped_environment_is_accepted_and_placed_whole(
     name: str, cluster: Cluster, deployed: Deploy
 ) -> None:

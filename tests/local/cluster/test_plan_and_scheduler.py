@@ -28,17 +28,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SHORTAGES = {f"DISAGG-CAP-{number:03}" for number in (3, 6, 7, 8, 9, 10)}
 
 
-def parsed(text: str) -> tuple[Environment, set[str]]:
-    """Return an environment, sound or not, and the codes of the errors in it."""
+def parsed(text: str) -> tuple[Environment, set[str], set[str]]:
+    """Return an environment, sound or not, the codes of the errors in it, and the short roles."""
     found = parse(read_text(text, "random.yaml"))
     assert found.problems == []
     assert found.environment is not None
-    codes = {
-        one.code
-        for one, _ in run(ENVIRONMENT_RULES, found.sections)
+    errors = [
+        (one.code, finding.at)
+        for one, finding in run(ENVIRONMENT_RULES, found.sections)
         if one.severity is Severity.ERROR
-    }
-    return found.environment, codes
+    ]
+    codes = {code for code, _ in errors}
+    return found.environment, codes, {str(at[1]) for code, at in errors if code in SHORTAGES}
 
 
 def placed(cluster: Cluster, environment: Environment) -> State:
@@ -68,7 +69,7 @@ def test_the_scheduler_places_exactly_what_plan_says_fits(
     )
     @given(text=environments("any", tight=True))
     def agree(text: str) -> None:
-        environment, codes = parsed(text)
+        environment, codes, short = parsed(text)
         assume(codes <= SHORTAGES)
         try:
             state = placed(cluster, environment)
@@ -76,6 +77,8 @@ def test_the_scheduler_places_exactly_what_plan_says_fits(
             assert state.unmade == {}, text
             waiting = sorted({one.workload for one in state.pending})
             assert bool(waiting) == bool(codes), f"plan {codes}, scheduler {waiting}:\n{text}"
+            if environment.serving.placement == "separate_nodes":
+                assert {one.rpartition("/")[2] for one in waiting} == short, text
         finally:
             empty(cluster.api)
         judged["waits" if waiting else "fits", environment.serving.placement] += 1

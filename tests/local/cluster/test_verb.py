@@ -1,5 +1,6 @@
 """`disagg rehearse` as a person runs it: what is printed, as data or in words, and how it exits."""
 
+import importlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +20,11 @@ from disagg.local.cluster.state import settle
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("programs")]
 
 PILOT = "environments/pilot.yaml"
+
+
+def rehearsal() -> ModuleType:
+    """Return the module that the verb imports when it runs, which another test may have renewed."""
+    return importlib.import_module("disagg.local.rehearse")
 
 
 @pytest.fixture
@@ -33,9 +40,7 @@ def run(
             for one in created.node_groups
         )
         monkeypatch.chdir(root)
-        monkeypatch.setattr(
-            "disagg.local.rehearse.deploy", lambda *_: replace(created, node_groups=groups)
-        )
+        monkeypatch.setattr(rehearsal(), "deploy", lambda *_: replace(created, node_groups=groups))
         return main(["rehearse", PILOT, "--dist", str(tmp_path), *more])
 
     return rehearse
@@ -85,7 +90,7 @@ def test_a_program_that_dies_is_named_with_its_log_and_is_no_finding(
         os.kill(pid, signal.SIGKILL)
         settle(stage.cluster, seconds=3)
 
-    monkeypatch.setattr("disagg.local.rehearse.examine", kill)
+    monkeypatch.setattr(rehearsal(), "examine", kill)
     assert run() == 1
     said = capsys.readouterr()
     (log,) = re.findall(rf"{program} ended while it was needed; its log: (\S+\.log)", said.err)
