@@ -66,7 +66,7 @@ CODES: dict[str, tuple[str, str]] = {
         "Every workload can be replaced.",
         (
             "Each was rolled out once. Where every GPU is taken, a strategy that starts a new pod"
-            " before an old one is gone never ends."
+            " before an old one is gone never ends: set maxSurge to 0 and maxUnavailable to 1."
         ),
     ),
     UNGUARDED: (
@@ -78,18 +78,19 @@ CODES: dict[str, tuple[str, str]] = {
         "One that selects none protects nothing, without an error.",
     ),
     UNPLAYED: (
-        "Everything that makes pods is played.",
+        "The controller of everything that makes pods runs here.",
         (
-            "The controllers of Kubernetes run here, those of other projects do not, and neither do"
-            " clocks: pods of a LeaderWorkerSet or a CronJob were judged by the API server and"
-            " never placed. A rehearsal that says nothing of them would be taken for a yes."
+            "Those of Kubernetes do, those of other projects do not, and a CronJob's time never"
+            " comes: such pods were judged by the API server and never placed. A rehearsal that"
+            " says nothing of them would be taken for a yes. Try them on a cluster."
         ),
     ),
     GAP: (
         "A workload of several pods never has none while it is replaced.",
         (
             "Each was rolled out once, and the server's history says how many pods were ready at"
-            " every moment. A single pod that must go before the next comes is told, not found."
+            " every moment. Set maxUnavailable to 1. A workload of one pod that must go before the"
+            " next comes is reported and is no finding."
         ),
     ),
 }

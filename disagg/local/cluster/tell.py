@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from disagg.local.cluster.findings import pods_in_words
+from disagg.local.cluster.findings import findings, pods_in_words
 from disagg.local.cluster.report import Report, Waiting
 from disagg.quantities import quantity
 
@@ -13,6 +13,7 @@ def lines(report: Report) -> Iterator[str]:
     """Yield the report in words."""
     objects = f"{report.applied.accepted} objects accepted"
     yield f"Kubernetes {report.kubernetes}: {objects}, {len(report.applied.refusals)} refused"
+    yield "GPU groups are at their largest size here, whatever the file starts them with."
     yield from _placed(report)
     for warned in report.applied.warnings:
         yield f"  accepted with a warning: {warned.name}: {warned.message[:_LONGEST_TEXT]}"
@@ -23,6 +24,20 @@ def lines(report: Report) -> Iterator[str]:
     elif report.waiting or report.unmade:
         yield "Loss, drain and roll-out were not tried: pods are missing with all nodes there."
     yield from _connections(report)
+    yield ""
+    yield _verdict(report)
+
+
+def _verdict(report: Report) -> str:
+    """Return whether it passed, and that what a loss does is told and is no finding."""
+    count = len(findings(report))
+    if count:
+        return f"{count} finding{'s' if count > 1 else ''}, told below."
+    waits = [one for loss in report.losses for one in loss.waiting]
+    if not waits:
+        return "No findings."
+    worst = max(waits, key=lambda one: one.pods / one.of)
+    return f"No findings; the worst single loss: {pods_in_words(worst)} of {worst.workload} wait."
 
 
 def _placed(report: Report) -> Iterator[str]:
@@ -71,9 +86,14 @@ def _rollouts(report: Report) -> Iterator[str]:
 
 
 def _connections(report: Report) -> Iterator[str]:
-    yield "Who may connect to whom (network policies and live labels; nothing enforces them here):"
+    yield (
+        "Who may connect to whom (network policies on the labels of pods, those at 0 replicas too;"
+        " nothing enforces them here):"
+    )
+    awake = {one.workload for one in (*report.placements, *report.waiting)}
     ports: dict[tuple[str, str], list[str]] = {}
     for one in report.connections:
         ports.setdefault((one.source, one.destination), []).append(str(one.port))
     for (source, destination), found in ports.items():
-        yield f"  {source} -> {destination}: {', '.join(found)}"
+        asleep = "" if destination in awake else " (0 replicas)"
+        yield f"  {source} -> {destination}{asleep}: {', '.join(found)}"

@@ -20,6 +20,12 @@ _HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
 _TAIL = re.compile(r"\.(?: no new claims to deallocate| preemption:|\s*$).*", re.DOTALL)
 _NEXT = re.compile(r", (?=\d+ )")
 _PLUGINS = {one.advertises: one.name for one in AGENTS.values() if one.advertises}
+_OF_OTHER_NODES = (
+    "didn't match Pod's node affinity/selector",
+    "untolerated taint",
+    # The one that is being drained; the scheduler of a real cluster says so of cordoned nodes too.
+    "were unschedulable",
+)
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -134,7 +140,7 @@ def _explained(
     """Return one reason explained; None for those that say nothing about the pod's own nodes."""
     text = reason.text
     # Why none: they are about nodes the pod may not use, or all of them would have been told.
-    if "didn't match Pod's node affinity/selector" in text or "untolerated taint" in text:
+    if any(words in text for words in _OF_OTHER_NODES):
         return None
     if text.startswith(("Insufficient ", "Too many pods")):
         resource = "pods" if text.startswith("Too many") else text.split()[1]

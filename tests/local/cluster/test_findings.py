@@ -129,7 +129,9 @@ def test_the_report_in_words_says_what_a_loss_a_drain_and_a_roll_out_do() -> Non
     assert "n-1: its 2 pods go, each to another place" in told
     assert "a/decode: at the worst moment 1 of 2 pods are ready\n" in told
     assert "quota a/gpus: pods 6 of 10 left" in told
-    assert "10.0.0.0/16 -> a/router: 8081" in told
+    assert "10.0.0.0/16 -> a/router (0 replicas): 8081" in told
+    assert told.endswith("\nNo findings; the worst single loss: 1 of 2 pods of a/decode wait.")
+    assert "\n".join(lines(replace(CLEAN, waiting=(WAITING,)))).endswith("\n1 finding, told below.")
     alone = replace(ROLLOUT, least_ready=0, of=1)
     assert findings(replace(CLEAN, rollouts=(alone,))) == []
     stopped = "\n".join(lines(replace(CLEAN, rollouts=(alone,))))

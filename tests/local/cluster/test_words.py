@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from disagg.local.cluster.words import Reason, explain, reasons, requests
+from disagg.local.cluster.words import Reason, explain, reasons, requests, selects
 
 TAIL = (
     " no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not"
@@ -142,3 +142,40 @@ def test_a_loss_of_the_only_node_and_unknown_words_are_said_as_they_are() -> Non
     assert told.why == "they may use no other node"
     assert explain("0/1 nodes are available: 1 on fire.", pod(), [node()]).why == "1 node: on fire"
     assert "says: strange" in explain("strange", pod(), [node()]).why
+
+
+def test_a_node_that_is_cordoned_is_no_reason_to_change_anything() -> None:
+    text = failed("1 Insufficient nvidia.com/gpu, 1 node(s) were unschedulable")
+    told = explain(text, pod(), [node()])
+    assert "unschedulable" not in told.why
+    assert "nvidia.com/gpu" in told.why
+
+
+def test_a_taint_of_other_nodes_is_not_blamed_and_one_of_all_usable_nodes_is() -> None:
+    taint = {"key": "team", "value": "red", "effect": "NoSchedule"}
+    tainted = {**node(), "spec": {"taints": [taint]}}
+    text = failed("1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint(s)")
+    assert "team=red" not in explain(text, pod(16), [node(), tainted]).why
+    assert "team=red:NoSchedule" in explain(text, pod(), [tainted]).why
+    soft = {**node(), "spec": {"taints": [{**taint, "effect": "PreferNoSchedule"}]}}
+    assert "team=red" not in explain(text, pod(16), [soft]).why
+
+
+def test_of_several_terms_one_is_enough_and_numbers_compare() -> None:
+    def among(*terms: dict[str, Any]) -> dict[str, Any]:
+        matches = [{"matchExpressions": [one]} for one in terms]
+        required = {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": matches}
+        }
+        return {**pod(nodeSelector={}), "affinity": {"nodeAffinity": required}}
+
+    def term(key: str, operator: str, value: str) -> dict[str, Any]:
+        return {"key": key, "operator": operator, "values": [value]}
+
+    has = {**node(), "metadata": {"name": "a", "labels": {"cards": "8"}}}
+    assert selects(among(term("x", "In", "y"), term("cards", "Gt", "7")), has)
+    assert not selects(among(term("x", "In", "y"), term("cards", "Gt", "8")), has)
+    assert selects(among(term("cards", "Lt", "9")), has)
+    assert not selects(among(term("none", "Lt", "9")), has)
+    why = explain("", among(term("x", "In", "y"), term("cards", "Gt", "8")), [has]).why
+    assert why == "no node is labelled x=y or cards>8"
