@@ -90,7 +90,7 @@ def _connections(report: Report) -> Iterator[str]:
         "Who may connect to whom (network policies on the labels of pods, those at 0 replicas too;"
         " nothing enforces them here):"
     )
-    awake = {one.workload for one in (*report.placements, *report.waiting)}
+    awake = {one.workload for one in report.placements} | {one.workload for one in report.waiting}
     ports: dict[tuple[str, str], list[str]] = {}
     for one in report.connections:
         ports.setdefault((one.source, one.destination), []).append(str(one.port))
