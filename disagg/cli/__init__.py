@@ -29,6 +29,8 @@ VERBS: dict[str, str] = {
 """Verb and its line in the list; the code is `disagg/cli/<verb>.py`, its app `app`."""
 
 _USAGE_EXIT_OF_TYPER = 2
+_CUT = 141
+"""What a shell gives a program whose reader went away: 128 + SIGPIPE."""
 _OF_EXTRAS = {"boto3", "botocore", "cryptography", "moto", "werkzeug"}
 """Modules that a bare installation does not have; the engines of `check` say so themselves."""
 
@@ -107,9 +109,9 @@ def _told(error: Exception) -> int:
         show()
         return Exit.USAGE if error.exit_code == _USAGE_EXIT_OF_TYPER else error.exit_code
     if isinstance(error, BrokenPipeError):
-        # Why: the reader has what it wanted; Python would complain once more when it exits.
+        # Why: Python would complain once more when it exits. And not 0: `decide` means yes by it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return _CUT
     if isinstance(error, ModuleNotFoundError):
         if error.name not in _OF_EXTRAS:
             raise error

@@ -50,7 +50,9 @@ def of(
     file: QuestionFile,
     volume: Annotated[
         float | None,
-        typer.Option(min=1, help="Output tokens a month. Default: what the file says or its load."),
+        typer.Option(
+            min=1, max=1e18, help="Output tokens a month. Default: what the file says or its load."
+        ),
     ] = None,
     output: FormatOption = Format.TABLE,
     predictor: PredictorOption = Choice.AUTO,

@@ -29,13 +29,12 @@ def rehearse(
     from disagg.local.cluster.tell import lines  # noqa: PLC0415
     from disagg.local.rehearse import rehearse as run  # noqa: PLC0415  Why: --help stays fast.
 
-    table = output is Format.TABLE
-    with Progress(stderr=not table) as progress:
+    with Progress(stderr=True) as progress:
         report = run(checked, dist, progress)
-    if table:
-        typer.echo("\n" + "\n".join(lines(report)))
+    if output is Format.TABLE:
+        typer.echo("\n".join(lines(report)))
     else:
-        emit(to_json(report), output)
+        emit(to_json(report, checked.environment.name, env), output)
     problems = findings(report)
     if problems:
         raise CheckFailedError(problems)

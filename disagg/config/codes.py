@@ -106,7 +106,8 @@ PLANNER_CODES: dict[str, tuple[str, str]] = {
         "The patch cannot be written.",
         (
             "An environment says tensor parallelism and replicas of two pools. Layouts with data or"
-            " expert parallelism cannot be said in it yet."
+            " expert parallelism cannot be said in it yet, and one that breaks a promise is not"
+            " written."
         ),
     ),
     "DISAGG-SLO-003": (

@@ -59,13 +59,15 @@ def patched(target: Path, found: Found | None, ask: Ask) -> tuple[str, str]:
 
     Raises:
         InvalidInputError: The file is no sound environment, before or after; or DISAGG-LAY-003,
-            the layout cannot be said in one.
+            the layout keeps not every promise or cannot be said in one.
     """
     before = target.read_text("utf-8") if target.is_file() else ""
     check(read(target))
-    change = None if found is None else patch(found.layout)
+    change = patch(found.layout) if found is not None and found.meets else None
     if found is None or change is None:
         got = "no layout of two pools" if found is None else str(found.layout)
+        if found is not None and not found.meets:
+            got += ", which does not keep the promises at this load"
         raise InvalidInputError(
             [
                 Problem(
@@ -73,8 +75,8 @@ def patched(target: Path, found: Found | None, ask: Ask) -> tuple[str, str]:
                     file=target.as_posix(),
                     path="serving",
                     got=got,
-                    need="two pools with tensor parallelism only",
-                    fix="set search.data_parallel to false, or more search.gpus",
+                    need="two pools that keep every promise, with tensor parallelism only",
+                    fix="set search.data_parallel to false, or more search.gpus, or promise less",
                 )
             ]
         )

@@ -10,7 +10,6 @@ from disagg.planner.money.unit_cost import UnitCost
 from disagg.report.decision import GAIN_COLUMNS, gain_row
 from disagg.report.parts import finite, layout_json, notes, origins, usd
 from disagg.report.structure import Plot, Report, Series, Table
-from disagg.units import HOURS_PER_MONTH
 
 SCHEMA_VERSION = 1
 UNIT_COLUMNS = ("$ for a million tokens", "input", "output", "both", "all on output")
@@ -25,14 +24,16 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
         lines: What an environment pays beside GPU nodes; empty for a workload file.
     """
     layout, hour = one.found.layout, one.found.usd_per_hour
-    used = one.costs.month.used
+    month = one.costs.month
+    copies = f"{month.layouts} copies of " if month.layouts > 1 else ""
     return Report(
         title=f"What {ask.name} costs",
         headline=(
-            f"{layout} on {layout.nodes} x {ask.instance.name}: ${hour:,.2f}/h,"
-            f" {usd(hour * HOURS_PER_MONTH)} a month, ${one.costs.unit.usd_per_mtok_blended:,.3f}"
+            f"{copies}{layout}{', each' if copies else ''} on {layout.nodes} x {ask.instance.name}:"
+            f" ${month.layouts * hour:,.2f}/h, {usd(month.stepped_usd)} a month,"
+            f" ${one.costs.unit.usd_per_mtok_blended:,.3f}"
             f" a million tokens at {one.costs.volume:,.0f} output tokens a month"
-            f" ({used:.0%} of what it could serve)."
+            f" ({month.used:.0%} of what it could serve)."
         ),
         lines=(_change(one), f"Nobody uses {usd(one.idle_usd_per_month)} a month of it."),
         tables=(
@@ -177,7 +178,8 @@ def cost_json(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> dict[str,
         "predictor": ask.knowledge.predictor.name,
         "calibrated": one.found.calibrated,
         "usd_per_hour": round(one.found.usd_per_hour, 4),
-        "usd_per_month": round(one.found.usd_per_hour * HOURS_PER_MONTH, 2),
+        "copies": one.costs.month.layouts,
+        "usd_per_month": round(one.costs.month.stepped_usd, 2),
         "lines": [asdict(line) | {"kind": str(line.kind)} for line in lines],
         "output_tokens_per_month": round(one.costs.volume),
         "usd_per_mtok": asdict(one.costs.unit),

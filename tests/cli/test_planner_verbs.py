@@ -112,6 +112,20 @@ def test_nothing_is_written_into_a_file_that_is_no_environment(
     assert "DISAGG-KEY-002" in capsys.readouterr().err
 
 
+def test_a_layout_that_breaks_its_promises_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, huge = tmp_path / "mine.yaml", tmp_path / "huge.yaml"
+    before = Path(PILOT).read_text("utf-8")
+    target.write_text(before, encoding="utf-8")
+    asked = yaml.safe_load(Path(ARTICLE).read_text("utf-8"))
+    asked["workload"] = {"input_tokens": 1024, "output_tokens": 1024, "requests_per_second": 1e5}
+    huge.write_text(yaml.safe_dump(asked), encoding="utf-8")
+    assert main(["size", str(huge), *FAST, "--write", str(target)]) == 64
+    assert "does not keep the promises at this load" in capsys.readouterr().err
+    assert target.read_text("utf-8") == before
+
+
 def test_a_layout_with_data_parallelism_is_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +243,29 @@ def test_cost_counts_the_same_money_in_every_view(capsys: pytest.CaptureFixture[
     assert found["idle_usd_per_month"] < found["usd_per_month"]
     assert found["article_formula"]["verdict"].startswith("dimensionally inconsistent")
     assert len(found["months"]) == 7
+
+
+def test_the_headline_of_cost_is_what_all_copies_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "cost", PILOT, "--volume", "1e12")
+    (step,) = [one for one in found["months"] if one["output_tokens"] == 1e12]
+    assert step["layouts"] == found["copies"] > 1
+    assert step["stepped_usd"] == pytest.approx(found["usd_per_month"])
+    assert found["idle_usd_per_month"] < found["usd_per_month"]
+    assert main(["cost", PILOT, *FAST, "--volume", "1e12"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{step['layouts']} copies of " in said
+    assert f"${step['stepped_usd']:,.0f} a month, " in said.partition("Nobody uses")[0]
+
+
+@pytest.mark.parametrize("volume", ["inf", "nan", "1e30", "0", "-1"])
+def test_a_volume_that_nobody_can_have_is_refused(
+    volume: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", ARTICLE, *FAST, f"--volume={volume}"]) == 64
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "--volume" in shown.err
+    assert "Traceback" not in shown.err
 
 
 def test_cost_of_an_environment_lists_what_is_paid_beside_gpus(

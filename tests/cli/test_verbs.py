@@ -299,12 +299,14 @@ def test_a_missing_extra_is_named_with_what_to_install(
     assert "disagg[check,local]" in said
 
 
-def test_a_reader_that_has_enough_is_no_failure(root: Path) -> None:
+def test_a_reader_that_has_enough_gets_no_complaint_and_no_answer_is_taken_for_yes(
+    root: Path,
+) -> None:
     script = f"{sys.executable} -m disagg plan {PILOT} | head -1; echo ${{PIPESTATUS[0]}}"
     run = subprocess.run(
         ["/bin/bash", "-c", script], cwd=root, capture_output=True, text=True, check=True
     )
-    assert run.stdout.splitlines()[-1] == "0"
+    assert run.stdout.splitlines()[-1] == "141"
     assert run.stderr == ""
 
 

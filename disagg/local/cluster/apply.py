@@ -60,7 +60,7 @@ def apply_all(api: Api, manifests: Manifests) -> Applied:
             lost = sorted(set(_dropped(one, answer.body)))
             if lost:
                 dropped.append(_refusal(file, one, answer.status, ", ".join(lost)))
-            warnings += [_refusal(file, one, answer.status, text) for text in answer.warnings]
+            warnings += [_warning(file, one, answer.status, text) for text in answer.warnings]
     return Applied(
         accepted=accepted,
         refusals=tuple(refusals),
@@ -144,6 +144,11 @@ def _unknown_kind(api: Api, file: str, one: Mapping[str, Any], said: str) -> Ref
 
 def _refusal(file: str, one: Mapping[str, Any], status: int, message: str) -> Refusal:
     return Refusal(file=file, name=title(one), status=status, message=message)
+
+
+def _warning(file: str, one: Mapping[str, Any], status: int, message: str) -> Refusal:
+    fix = "none to be accepted; what is warned of may be meant"
+    return Refusal(file=file, name=title(one), status=status, message=message, fix=fix)
 
 
 def _dropped(sent: Any, kept: Any, at: str = "") -> Iterator[str]:

@@ -44,6 +44,7 @@ class Connection:
     source: str
     destination: str
     port: int
+    port_name: str = ""
 
 
 def connections(
@@ -51,11 +52,11 @@ def connections(
 ) -> list[Connection]:
     """Return every connection to a container port that the policies allow, sorted."""
     return sorted(
-        Connection(source=source.name, destination=target.name, port=number)
+        Connection(source=source.name, destination=target.name, port=number, port_name=name)
         for target in pods
         for source in (*pods, *outside)
         for port in target.ports
-        for number in (port[1],)
+        for name, number in (port,)
         if _allowed(policies, source, target, port)
     )
 

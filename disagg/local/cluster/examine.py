@@ -33,7 +33,7 @@ from disagg.local.cluster.report import (
     quota_of,
     waiting,
 )
-from disagg.local.cluster.state import State, settle
+from disagg.local.cluster.state import PodState, State, settle
 from disagg.local.demo import Done, Step, Tell
 
 Node = Mapping[str, Any]
@@ -84,7 +84,7 @@ def examine(
     with _timed(seconds, "place"):
         tell(Step("The scheduler places the pods"))
         state = settle(stage.cluster)
-        tell(Done(f"{len(state.pods) - len(state.pending)} of {len(state.pods)} have a place"))
+        tell(Done(_in_place(state)))
     quotas = api.items("/api/v1/resourcequotas")
     nodes = api.items("/api/v1/nodes")
     room = less_daemons(nodes, api.items("/api/v1/pods"))
@@ -133,9 +133,21 @@ def _trials(
     return {"losses": losses, "drains": drains, "rollouts": rollouts}
 
 
+def _in_place(state: State) -> str:
+    """Return how many pods of the manifests have a place, and how many stand-ins there are."""
+    ours = [one for one in state.pods if not _is_stand_in(one)]
+    placed = sum(bool(one.node) for one in ours)
+    beside = len(state.pods) - len(ours)
+    return f"{placed} of {len(ours)} have a place, beside {beside} stand-ins of add-ons"
+
+
+def _is_stand_in(pod: PodState) -> bool:
+    return pod.workload.startswith(f"{AGENTS_NAMESPACE}/")
+
+
 def _one_of_each_group(state: State, nodes: Sequence[Node]) -> list[Node]:
     """Return one node of each node group, one with pods of the manifests where there is one."""
-    used = {one.node for one in state.pods if not one.workload.startswith(f"{AGENTS_NAMESPACE}/")}
+    used = {one.node for one in state.pods if not _is_stand_in(one)}
     chosen: dict[str, Node] = {}
     for one in sorted(nodes, key=lambda node: node["metadata"]["name"] not in used):
         chosen.setdefault(group_of(one), one)
@@ -152,9 +164,10 @@ def _losses(
         name = node["metadata"]["name"]
         rest = [one for one in nodes if one is not node]
         after = lose_node(stage.cluster, whole[name], stage.stand_ins)
-        found.append(Loss(node=name, group=group_of(node), waiting=waiting(after, rest, node)))
-    homeless = sum(one.pods for loss in found for one in loss.waiting)
-    tell(Done(f"{len(found)} nodes tried, {homeless} pods would wait"))
+        waits = waiting(after, rest, node)
+        found.append(Loss(node=name, group=group_of(node), waiting=waits, settled=after.settled))
+    worst = max((sum(one.pods for one in loss.waiting) for loss in found), default=0)
+    tell(Done(f"{len(found)} nodes tried, at worst {worst} pods would wait"))
     return tuple(found)
 
 
@@ -174,6 +187,7 @@ def _drains(
                 evicted=came.evicted,
                 blocked=came.blocked,
                 waiting=waiting(came.after, rest, node),
+                settled=came.after.settled,
             )
         )
     held = sum(bool(one.blocked) for one in found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from disagg.checks.rehearsal import (
@@ -20,7 +21,7 @@ from disagg.checks.rehearsal import (
 from disagg.errors import Problem
 from disagg.local.cluster.report import Report, Waiting
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _LONGEST_TEXT = 600
 
 
@@ -29,10 +30,11 @@ def findings(report: Report) -> list[Problem]:
     return [*_refused(report), *_homeless(report), *_stuck(report), *_open(report)]
 
 
-def to_json(report: Report) -> dict[str, Any]:
-    """Return the report with its findings as plain data."""
+def to_json(report: Report, name: str, file: Path) -> dict[str, Any]:
+    """Return the report on the environment of that name and file, with findings, as plain data."""
     found = [one.to_json() for one in findings(report)]
-    return {"schema_version": SCHEMA_VERSION, **asdict(report), "findings": found}
+    judged = {"environment": name, "file": str(file), "passed": not found}
+    return {"schema_version": SCHEMA_VERSION, **judged, **asdict(report), "findings": found}
 
 
 def _refused(report: Report) -> Iterator[Problem]:
@@ -84,10 +86,15 @@ def _homeless(report: Report) -> Iterator[Problem]:
             need="a node for every pod",
             fix=one.fix,
         )
-    if not report.settled:
+    moving = [
+        *([] if report.settled else [""]),
+        *(f"loss of {one.node}" for one in report.losses if not one.settled),
+        *(f"drain of {one.node}" for one in report.drains if not one.settled),
+    ]
+    for when in moving:
         yield _problem(
             MOVING,
-            "",
+            when,
             "",
             got="pods were still being made or placed when patience ended",
             need="placement at rest",

@@ -58,6 +58,8 @@ class Loss:
     group: str
     waiting: tuple[Waiting, ...]
     """Empty: every pod found another place."""
+    settled: bool
+    """False: pods were still moving when patience ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,8 @@ class Drain:
     """Why pods of a workload may not go, by workload; the upgrade then fails after 15 minutes."""
     waiting: tuple[Waiting, ...]
     """Pods that went and wait until the node has been replaced."""
+    settled: bool
+    """False: pods were still moving when patience ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

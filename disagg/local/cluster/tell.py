@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from disagg.local.cluster.connections import Connection
 from disagg.local.cluster.findings import findings, pods_in_words
 from disagg.local.cluster.report import Report, Waiting
 from disagg.quantities import quantity
@@ -63,8 +64,13 @@ def _losses(report: Report) -> Iterator[str]:
 
 def _drains(report: Report) -> Iterator[str]:
     yield "If one node is drained for an upgrade (each was, and put back):"
+    lost = {loss.node: loss.waiting for loss in report.losses}
     for one in report.drains:
-        if not one.blocked:
+        if one.blocked:
+            continue
+        if one.waiting and one.waiting == lost.get(one.node):
+            yield f"  {one.node}: the same pods wait as when it is lost, for the same reasons"
+        else:
             gone = f"its {one.evicted} pods go, each to another place"
             yield from _wait(one.node, gone, one.waiting)
 
@@ -88,12 +94,16 @@ def _rollouts(report: Report) -> Iterator[str]:
 def _connections(report: Report) -> Iterator[str]:
     yield (
         "Who may connect to whom (network policies on the labels of pods, those at 0 replicas too;"
-        " nothing enforces them here):"
+        " nothing enforces them here; a range stands for every address in it):"
     )
     awake = {one.workload for one in report.placements} | {one.workload for one in report.waiting}
     ports: dict[tuple[str, str], list[str]] = {}
     for one in report.connections:
-        ports.setdefault((one.source, one.destination), []).append(str(one.port))
+        ports.setdefault((one.source, one.destination), []).append(_port(one))
     for (source, destination), found in ports.items():
         asleep = "" if destination in awake else " (0 replicas)"
         yield f"  {source} -> {destination}{asleep}: {', '.join(found)}"
+
+
+def _port(one: Connection) -> str:
+    return f"{one.port} ({one.port_name})" if one.port_name else str(one.port)

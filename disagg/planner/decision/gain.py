@@ -13,7 +13,10 @@ LARGEST_GAIN = 1_000.0
 """Stands for a gain without end: over a layout that serves nothing within the promises."""
 _SAME_SPEED = 1.1
 """Two points are compared at the same tokens/s/user when the slower of them takes at most this much
-more time for a token."""
+more time for a token: an idle engine is no baseline for a busy one, nor the other way round."""
+_SAME_LENGTH = 1.1
+"""A point speaks for a question when its mean lengths differ from the question's by no more:
+assumed, 2026-11-28."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,18 +96,23 @@ class MeasuredPair:
 
 
 def measured_pair(
-    points: Iterable[Measurement], gpus_per_node: int, usd_per_node_hour: float
+    points: Iterable[Measurement],
+    lengths: tuple[float, float],
+    gpus_per_node: int,
+    usd_per_node_hour: float,
 ) -> MeasuredPair | None:
     """Return the best measured layout of two pools against the best single pool like it.
 
-    Alike: the same lengths, and a time per token at most a tenth longer. None without such a pair.
+    Alike: the same lengths, those of the question, and times per token within a tenth of one
+    another. None without such a pair.
 
     Args:
         points: Measured points.
+        lengths: Mean input and output of the question [tokens].
         gpus_per_node: GPUs that are billed together.
         usd_per_node_hour: Price of a node [USD/h].
     """
-    known = list(points)
+    known = [one for one in points if _asked(one, lengths)]
     found = [
         MeasuredPair(
             pools=pools,
@@ -129,11 +137,20 @@ def measured_pair(
     return best
 
 
+def _asked(point: Measurement, lengths: tuple[float, float]) -> bool:
+    given = (point.input_tokens, point.output_tokens)
+    return all(_near(one, wanted, _SAME_LENGTH) for one, wanted in zip(given, lengths, strict=True))
+
+
+def _near(one: float, other: float, factor: float) -> bool:
+    return max(one, other) <= min(one, other) * factor
+
+
 def _alike(pools: Measurement, single: Measurement) -> bool:
     return (
         pools.input_tokens == single.input_tokens
         and pools.output_tokens == single.output_tokens
-        and single.tpot_ms <= pools.tpot_ms * _SAME_SPEED
+        and _near(pools.tpot_ms, single.tpot_ms, _SAME_SPEED)
     )
 
 

@@ -93,14 +93,16 @@ class Decision:
 def decide(ask: Ask, sizing: Sizing) -> Decision:
     """Return whether to pilot disaggregation for a question.
 
-    Yes needs all of: a calibrated or measured comparison, a lower bound of the gain per dollar
+    Yes needs all of: calibrated predictions of both layouts, a lower bound of the gain per dollar
     above 1 by a margin, money saved at that bound, promises kept, and a team that can run it.
     No needs one of: an upper bound of the gain at most 1; nothing to save even at the upper bound,
     by whole nodes, while a layout without disaggregation keeps every promise; nobody who knows
     Kubernetes. Else: measure first.
     """
     compared = _compared(ask, sizing)
-    measured = measured_pair(ask.question.measurements, ask.instance.gpus, ask.price.usd_per_hour)
+    asked = (ask.setting.traffic.inputs.mean, ask.setting.traffic.outputs.mean)
+    price = ask.price.usd_per_hour
+    measured = measured_pair(ask.question.measurements, asked, ask.instance.gpus, price)
     if compared is not None and measured is not None:
         compared = Compared(at_limit=measured.gains, at_load=compared.at_load, band=MEASURED_BAND)
     calibrated = measured is not None or _calibrated(sizing)
@@ -108,7 +110,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
     worth = None if compared is None else _worth(ask, sizing, compared, pilot)
     deciding = [
         *_gain(sizing, compared, measured),
-        _sureness(ask, sizing, calibrated=calibrated),
+        _sureness(ask, sizing, measured, calibrated=calibrated),
         *_money(worth),
         *_promises(sizing),
         *_prefill_share(sizing),
@@ -155,7 +157,9 @@ def _answer(
         return Answer.NO
     able = ask.question.team.rdma != "none"
     pays = compared.low > 1 + MARGIN and worth.low.usd_per_month > 0
-    return Answer.YES if able and pools_meet and pays else Answer.MEASURE_FIRST
+    # Why again: a measured gain says nothing of the promises, which a prediction keeps.
+    sure = able and pools_meet and pays and _calibrated(sizing)
+    return Answer.YES if sure else Answer.MEASURE_FIRST
 
 
 def _compared(ask: Ask, sizing: Sizing) -> Compared | None:
@@ -223,8 +227,16 @@ def _gain(sizing: Sizing, compared: Compared | None, measured: MeasuredPair | No
     return [Reason(topic="gain per dollar", weight=100, speaks=speaks, text=text)]
 
 
-def _sureness(ask: Ask, sizing: Sizing, *, calibrated: bool) -> Reason:
+def _sureness(
+    ask: Ask, sizing: Sizing, measured: MeasuredPair | None, *, calibrated: bool
+) -> Reason:
     name = ask.knowledge.predictor.name
+    if measured is not None and not _calibrated(sizing):
+        text = (
+            f"the gain is measured, on two layouts of yours; sizes and promises are {name}, which"
+            " is not calibrated for these engines"
+        )
+        return Reason(topic="calibration", weight=95, speaks=Speaks.OPEN, text=text)
     if calibrated:
         text = f"{name}, calibrated on {len(ask.question.measurements)} measured points"
         return Reason(topic="calibration", weight=95, speaks=Speaks.FOR, text=text)

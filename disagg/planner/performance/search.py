@@ -38,6 +38,8 @@ class Found:
     """With every engine running."""
     degraded: Estimate
     """With as many engines of each role failed as the question says; the same where it says 0."""
+    survives: bool
+    """Whether an engine of each role is left after the failures it must survive."""
     usd_per_hour: float
     calibrated: bool
     confidence: float
@@ -47,7 +49,7 @@ class Found:
     def meets(self) -> bool:
         """Whether it serves all of the load and keeps every promise surely enough."""
         one = self.degraded
-        return one.serves and one.meets >= self.confidence
+        return self.survives and one.serves and one.meets >= self.confidence
 
     @property
     def goodput_per_usd(self) -> float:
@@ -82,6 +84,8 @@ class Searcher:
             layout=layout,
             estimate=whole,
             degraded=whole if lesser == layout else self.evaluate(lesser),
+            survives=min(pool.count for pool in (layout.engines, layout.prefill) if pool)
+            > self.spare,
             usd_per_hour=layout.nodes * self.price,
             calibrated=self.calibrated(layout),
             confidence=self.slo.confidence if self.slo else DEFAULT_CONFIDENCE,

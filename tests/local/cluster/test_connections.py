@@ -167,7 +167,7 @@ def test_connections_are_sorted_and_name_the_port() -> None:
     web, near = *pods("web"), *NEAR
     found = connections([policy(ingress=[{"ports": [{"port": 9000}]}])], [web, near])
     assert found == [
-        Connection(source=source, destination=target, port=9000)
+        Connection(source=source, destination=target, port=9000, port_name="admin")
         for source in ("near", "web")
         for target in ("near", "web")
     ]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ WAITING = Waiting(
     fix="ask for less",
     scheduler="0/2",
 )
-DRAIN = Drain(node="n-1", group="g", evicted=2, blocked={}, waiting=())
+DRAIN = Drain(node="n-1", group="g", evicted=2, blocked={}, waiting=(), settled=True)
 ROLLOUT = Rollout(workload="a/decode", complete=True, least_ready=1, of=2)
 CLEAN = Report(
     kubernetes="1.34.4",
@@ -33,11 +34,13 @@ CLEAN = Report(
     unmade={},
     unplayed=(),
     settled=True,
-    losses=(Loss(node="n-1", group="g", waiting=(WAITING,)),),
+    losses=(Loss(node="n-1", group="g", waiting=(WAITING,), settled=True),),
     drains=(DRAIN,),
     rollouts=(ROLLOUT,),
     definitions=(),
-    connections=(Connection(source="10.0.0.0/16", destination="a/router", port=8081),),
+    connections=(
+        Connection(source="10.0.0.0/16", destination="a/router", port=8081, port_name="http"),
+    ),
     unguarded=(),
     idle_policies=(),
     quotas=(Quota(name="a/gpus", hard={"pods": "10"}, used={"pods": "4"}),),
@@ -112,13 +115,16 @@ def test_every_code_but_that_of_missing_nodes_has_a_kind_of_finding() -> None:
 
 
 def test_the_report_as_data_survives_json_and_counts_its_version() -> None:
-    data = json.loads(json.dumps(to_json(replace(CLEAN, waiting=(WAITING,)))))
-    assert data["schema_version"] == 3
+    data = json.loads(json.dumps(to_json(replace(CLEAN, waiting=(WAITING,)), "a", Path("a.yaml"))))
+    assert data["schema_version"] == 4
+    assert (data["environment"], data["file"], data["passed"]) == ("a", "a.yaml", False)
+    assert to_json(CLEAN, "a", Path("a.yaml"))["passed"] is True
     assert data["drains"][0]["evicted"] == 2
     assert data["connections"][0] == {
         "source": "10.0.0.0/16",
         "destination": "a/router",
         "port": 8081,
+        "port_name": "http",
     }
     assert data["findings"][0]["code"] == "DISAGG-REH-004"
 
@@ -129,13 +135,37 @@ def test_the_report_in_words_says_what_a_loss_a_drain_and_a_roll_out_do() -> Non
     assert "n-1: its 2 pods go, each to another place" in told
     assert "a/decode: at the worst moment 1 of 2 pods are ready\n" in told
     assert "quota a/gpus: pods 6 of 10 left" in told
-    assert "10.0.0.0/16 -> a/router (0 replicas): 8081" in told
+    assert "10.0.0.0/16 -> a/router (0 replicas): 8081 (http)" in told
     assert told.endswith("\nNo findings; the worst single loss: 1 of 2 pods of a/decode wait.")
     assert "\n".join(lines(replace(CLEAN, waiting=(WAITING,)))).endswith("\n1 finding, told below.")
     alone = replace(ROLLOUT, least_ready=0, of=1)
     assert findings(replace(CLEAN, rollouts=(alone,))) == []
     stopped = "\n".join(lines(replace(CLEAN, rollouts=(alone,))))
     assert "0 of 1 pods are ready: nothing is served until a new one is" in stopped
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"losses": (Loss(node="n-1", group="g", waiting=(), settled=False),)}, "loss of n-1"),
+        ({"drains": (replace(DRAIN, settled=False),)}, "drain of n-1"),
+    ],
+)
+def test_pods_that_still_move_after_a_trial_are_a_finding(
+    changes: dict[str, Any], path: str
+) -> None:
+    (found,) = findings(replace(CLEAN, **changes))
+    assert (found.code, found.path) == ("DISAGG-REH-005", path)
+
+
+def test_what_a_drain_does_as_a_loss_does_is_told_once() -> None:
+    same = "\n".join(lines(replace(CLEAN, drains=(replace(DRAIN, waiting=(WAITING,)),))))
+    assert "n-1: the same pods wait as when it is lost" in same
+    assert same.count("-> ask for less") == 1
+    other = replace(WAITING, pods=2)
+    differs = "\n".join(lines(replace(CLEAN, drains=(replace(DRAIN, waiting=(other,)),))))
+    assert "the same pods wait" not in differs
+    assert differs.count("-> ask for less") == 2
 
 
 def test_without_trials_the_report_says_so() -> None:

@@ -9,6 +9,7 @@ from disagg.planner.decision.gain import LARGEST_GAIN, Side, gains, measured_pai
 from disagg.planner.money.unit_cost import usd_per_output_token
 
 B200_NODE, H200_NODE = 113.9328, 63.296
+ASKED = (1024.0, 1024.0)
 
 
 def eight(name: str, per_gpu: float, usd: float) -> Side:
@@ -95,7 +96,7 @@ def point(tpot: float, concurrency: float, *, pools: bool = False) -> Measuremen
 
 def test_measured_layouts_are_compared_at_the_same_speed_for_a_user() -> None:
     fast, slow = point(5.0, 32), point(9.0, 128)
-    pair = measured_pair([fast, slow, point(5.2, 48, pools=True)], 8, 100.0)
+    pair = measured_pair([fast, slow, point(5.2, 48, pools=True)], ASKED, 8, 100.0)
     assert pair is not None
     # The slow point would be a stronger opponent, but it is another speed.
     assert pair.single == fast
@@ -105,8 +106,20 @@ def test_measured_layouts_are_compared_at_the_same_speed_for_a_user() -> None:
 
 
 def test_nothing_is_compared_without_both_kinds() -> None:
-    assert measured_pair([point(5.0, 32)], 8, 100.0) is None
-    assert measured_pair([point(5.0, 32, pools=True)], 8, 100.0) is None
+    assert measured_pair([point(5.0, 32)], ASKED, 8, 100.0) is None
+    assert measured_pair([point(5.0, 32, pools=True)], ASKED, 8, 100.0) is None
+
+
+def test_an_idle_engine_is_no_opponent_of_a_busy_one() -> None:
+    idle = point(2.5, 1)
+    assert measured_pair([idle, point(5.2, 48, pools=True)], ASKED, 8, 100.0) is None
+
+
+@pytest.mark.parametrize("asked", [(4096.0, 1024.0), (1024.0, 512.0)])
+def test_points_of_other_lengths_say_nothing_of_a_question(asked: tuple[float, float]) -> None:
+    points = [point(5.0, 32), point(5.2, 48, pools=True)]
+    assert measured_pair(points, ASKED, 8, 100.0) is not None
+    assert measured_pair(points, asked, 8, 100.0) is None
 
 
 def test_a_measured_layout_is_billed_as_a_copy_that_fills_whole_nodes() -> None:

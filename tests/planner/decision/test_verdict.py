@@ -23,6 +23,12 @@ BASELINE = """measurements:
   - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 1024, concurrency: 32, tpot_ms: 9.70}
   - {tensor_parallel: 1, input_tokens: 8192, output_tokens: 1024, concurrency: 64, tpot_ms: 14.24}
 """
+LARGER = """\
+  - {tensor_parallel: 2, input_tokens: 1024, output_tokens: 1024, concurrency: 16, tpot_ms: 4.9}
+  - {tensor_parallel: 2, input_tokens: 1024, output_tokens: 1024, concurrency: 64, tpot_ms: 7.6}
+  - {tensor_parallel: 2, input_tokens: 8192, output_tokens: 1024, concurrency: 32, tpot_ms: 7.1}
+  - {tensor_parallel: 2, input_tokens: 8192, output_tokens: 1024, concurrency: 64, tpot_ms: 9.6}
+"""
 
 
 def pair(tokens_of_pools: float) -> str:
@@ -72,7 +78,7 @@ def test_a_promising_guess_is_measure_first_and_says_what_and_for_how_much(
 
 
 def test_a_measured_prototype_that_clearly_gains_is_a_yes(tmp_path: Path) -> None:
-    one = verdict(HEAVY + TEAM + BASELINE + pair(2.0), tmp_path)
+    one = verdict(HEAVY + TEAM + BASELINE + LARGER + pair(2.0), tmp_path)
     assert one.answer is Answer.YES
     assert one.measured is not None
     assert one.compared is not None
@@ -80,9 +86,23 @@ def test_a_measured_prototype_that_clearly_gains_is_a_yes(tmp_path: Path) -> Non
     assert one.compared.low > 1.05
 
 
+def test_a_measured_gain_is_no_yes_while_the_layouts_to_buy_are_a_guess(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM + BASELINE + pair(2.0), tmp_path)
+    assert one.measured is not None
+    assert one.sizing.pools is not None
+    assert not one.sizing.pools.calibrated
+    assert one.answer is Answer.MEASURE_FIRST
+    said = next(reason for reason in one.reasons if reason.topic == "calibration")
+    assert said.speaks is Speaks.OPEN
+    assert "not calibrated for these engines" in said.text
+
+
 def test_the_same_prototype_with_less_gain_is_not(tmp_path: Path) -> None:
-    assert verdict(HEAVY + TEAM + BASELINE + pair(1.1), tmp_path).answer is Answer.MEASURE_FIRST
-    assert verdict(HEAVY + TEAM + BASELINE + pair(0.7), tmp_path).answer is Answer.NO
+    assert (
+        verdict(HEAVY + TEAM + BASELINE + LARGER + pair(1.1), tmp_path).answer
+        is Answer.MEASURE_FIRST
+    )
+    assert verdict(HEAVY + TEAM + BASELINE + LARGER + pair(0.7), tmp_path).answer is Answer.NO
 
 
 @pytest.mark.parametrize(
@@ -96,13 +116,13 @@ def test_the_same_prototype_with_less_gain_is_not(tmp_path: Path) -> None:
 def test_a_team_that_cannot_run_it_yet_gets_no_yes(
     skill: str, answer: Answer, tmp_path: Path
 ) -> None:
-    text = HEAVY + f"team: {skill}\n" + BASELINE + pair(2.0)
+    text = HEAVY + f"team: {skill}\n" + BASELINE + LARGER + pair(2.0)
     assert verdict(text, tmp_path).answer is answer
 
 
 def test_nodes_that_are_paid_anyway_save_nothing(tmp_path: Path) -> None:
     block = "pricing: {capacity_block: {upfront_usd: 100000, nodes: 8, hours: 168}}\n"
-    one = verdict(HEAVY + TEAM + BASELINE + pair(2.0) + block, tmp_path)
+    one = verdict(HEAVY + TEAM + BASELINE + LARGER + pair(2.0) + block, tmp_path)
     assert one.answer is not Answer.YES
     assert one.worth is not None
     assert one.worth.middle.usd_per_month < 0
@@ -114,9 +134,10 @@ def test_nodes_that_are_paid_anyway_save_nothing(tmp_path: Path) -> None:
     outputs=st.integers(16, 4_000),
     rate=st.floats(0.1, 400),
     reuse=st.floats(0, 0.9),
+    prototype=st.booleans(),
 )
 def test_never_yes_on_an_uncalibrated_prediction(
-    inputs: int, outputs: int, rate: float, reuse: float, tmp_path: Path
+    inputs: int, outputs: int, rate: float, reuse: float, *, prototype: bool, tmp_path: Path
 ) -> None:
     text = (
         "model: openai/gpt-oss-120b\n"
@@ -124,9 +145,10 @@ def test_never_yes_on_an_uncalibrated_prediction(
         f" requests_per_second: {rate}, prefix_reuse: {reuse}}}\n"
         "slo: {ttft_p95_ms: 3000, tpot_p95_ms: 15}\n" + TEAM
     )
-    one = verdict(text, tmp_path)
+    measured = "measurements:\n" + pair(4.0) if prototype else ""
+    one = verdict(text + measured, tmp_path)
     assert one.answer is not Answer.YES
-    assert not one.calibrated
+    assert one.calibrated is (one.measured is not None)
 
 
 def test_reasons_come_heaviest_first_and_cover_the_articles_checklist(tmp_path: Path) -> None:

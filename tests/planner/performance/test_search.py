@@ -85,6 +85,23 @@ def test_a_failure_that_must_be_survived_costs_nodes_or_nothing_but_never_saves_
     assert one.degraded.serves
 
 
+def test_a_role_with_one_engine_survives_no_failure_however_small_the_load() -> None:
+    # At this load one engine of each role is enough while nothing fails.
+    assert tool(1.0).found(single(1, 8)).meets
+    assert tool(1.0).found(pools((1, 4), (1, 4))).meets
+    careful = tool(1.0, spare=1)
+    assert not careful.found(single(1, 8)).meets
+    assert not careful.found(pools((2, 1), (1, 4))).meets
+    assert not careful.found(pools((1, 1), (2, 2))).meets
+    assert careful.found(pools((2, 1), (2, 2))).meets
+    found = search(careful)
+    for kind in Kind:
+        best = next(one for one in found if one.layout.kind is kind)
+        assert best.meets
+        assert best.layout.engines.count > 1
+        assert best.layout.prefill is None or best.layout.prefill.count > 1
+
+
 def test_the_split_of_a_node_is_the_best_of_all_splits() -> None:
     each = rates(tool(60.0))
     first, second = workers(MODEL, B200, data_parallel=False)[:2]
