@@ -14,6 +14,7 @@ Event = Callable[[], object]
 _PAUSES = 0.1
 """How often the scheduler may act before the next event."""
 _LONGEST_PAUSE_SECONDS = 0.3
+_LONGEST_BACKOFF_SECONDS = 200.0
 
 
 class Yard:
@@ -74,11 +75,13 @@ def course(yard: Yard, manifests: Manifests, nodes: Sequence[Object]) -> None:
 
 
 def rest(cluster: Cluster) -> State:
-    """Return the state once controllers that were refused for a while have tried again."""
+    """Return the state once controllers that were refused for a while have tried again.
+
+    A controller doubles its pause at each refusal, so it may pause for as long as the course took.
+    """
+    deadline = time.monotonic() + _LONGEST_BACKOFF_SECONDS
     state = settle(cluster)
-    for _ in range(20):
-        if not state.unmade:
-            break
+    while state.unmade and time.monotonic() < deadline:
         state = settle(cluster)
     return state
 
