@@ -10,9 +10,12 @@ from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.models import Model
 from disagg.catalog.prices import Prices
 from disagg.checks.question import Asked
+from disagg.config.workload import Question
+from disagg.errors import InvalidInputError, Problem
 from disagg.planner.ask import OFFERS, Ask, points_of, setting_of
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.knowledge import learn
+from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld
 from disagg.planner.performance.predictor import Predictor
 from disagg.planner.performance.roofline import Roofline
 
@@ -46,7 +49,7 @@ def asking(asked: Asked, prices: Prices, choice: Choice = Choice.AUTO) -> Ask:
     """Return a question that can be answered.
 
     Raises:
-        InvalidInputError: A result file is wrong.
+        InvalidInputError: A result file is wrong, or of engines that cannot be (DISAGG-ASK-009).
         MissingToolError: See `predictor_of`.
         SiliconDataError: See `predictor_of`.
     """
@@ -57,6 +60,7 @@ def asking(asked: Asked, prices: Prices, choice: Choice = Choice.AUTO) -> Ask:
     )
     instance = INSTANCE_TYPES[question.instance_type]
     hybrid = question.serving.hybrid_kv_cache
+    _possible(question, asked, instance)
     base = predictor_of(choice, asked.model, instance, hybrid=hybrid)
     knowledge = learn(asked.model, instance.gpu_name, base, points_of(question))
     price = node_price(
@@ -75,3 +79,22 @@ def asking(asked: Asked, prices: Prices, choice: Choice = Choice.AUTO) -> Ask:
         listed=price,
         setting=setting_of(question, asked.model, instance, knowledge),
     )
+
+
+def _possible(question: Question, asked: Asked, instance: InstanceType) -> None:
+    """Refuse points of result files that no such engine can have; those by hand were checked."""
+    hybrid = question.serving.hybrid_kv_cache
+    problems = [
+        Problem(
+            code="DISAGG-ASK-009",
+            file=(asked.file.parent / one.label).as_posix(),
+            path="",
+            got=wrong[0],
+            need=wrong[1],
+            fix=MEASURE_AGAIN,
+        )
+        for one in question.measurements[len(asked.question.measurements) :]
+        if (wrong := unheld(one, asked.model, instance, hybrid=hybrid))
+    ]
+    if problems:
+        raise InvalidInputError(problems)

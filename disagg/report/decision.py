@@ -4,11 +4,18 @@ from dataclasses import asdict
 from typing import Any
 
 from disagg.planner.ask import Ask
-from disagg.planner.decision.checklist import Speaks
 from disagg.planner.decision.gain import Gains
-from disagg.planner.decision.verdict import Answer, Decision
+from disagg.planner.decision.verdict import Decision
 from disagg.planner.performance.search import Found
-from disagg.report.parts import LAYOUT_COLUMNS, found_json, layout_row, notes, origins, usd
+from disagg.report.parts import (
+    LAYOUT_COLUMNS,
+    found_json,
+    layout_row,
+    notes,
+    origins,
+    savings_json,
+    usd,
+)
 from disagg.report.structure import Origin, Plot, Report, Table
 
 SCHEMA_VERSION = 1
@@ -63,13 +70,9 @@ def decide_report(ask: Ask, one: Decision, plots: tuple[Plot, ...] = ()) -> Repo
 
 
 def _because(one: Decision) -> str:
-    wanted = {
-        Answer.YES: Speaks.FOR,
-        Answer.NO: Speaks.AGAINST,
-        Answer.MEASURE_FIRST: Speaks.OPEN,
-    }[one.answer]
-    first = next((each for each in one.reasons if each.speaks is wanted), one.reasons[0])
-    return f"{first.topic[0].upper()}{first.topic[1:]}: {first.text}."
+    """Return the reason that decided, in a sentence."""
+    topic = one.deciding.topic
+    return f"{topic[0].upper()}{topic[1:]}: {one.deciding.text}."
 
 
 def _distinct(found: list[Found]) -> list[Found]:
@@ -123,6 +126,7 @@ def decide_json(ask: Ask, one: Decision) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "question": ask.name,
         "answer": str(one.answer),
+        "decided_by": one.deciding.topic,
         "calibrated": one.calibrated,
         "predictor": ask.knowledge.predictor.name,
         "reasons": [{**asdict(reason), "speaks": str(reason.speaks)} for reason in one.reasons],
@@ -135,14 +139,7 @@ def decide_json(ask: Ask, one: Decision) -> dict[str, Any]:
             "per_usd_low": compared.low,
             "per_usd_high": compared.high,
         },
-        "savings_usd_per_month": None
-        if worth is None
-        else {
-            "low": worth.low.usd_per_month,
-            "middle": worth.middle.usd_per_month,
-            "high": worth.high.usd_per_month,
-            "whole_nodes_high": worth.whole_nodes_high_usd,
-        },
+        "savings_usd_per_month": None if worth is None else savings_json(worth),
         "baseline": layout(one.sizing.single),
         "baseline_at_equal_gpus": layout(one.sizing.rival),
         "pools": layout(one.sizing.pools),

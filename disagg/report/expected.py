@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from disagg.catalog.kv_links import EFA_EFFICIENCY
 from disagg.planner.ask import Ask
 from disagg.planner.performance.estimate import RELIEF, Estimate
 from disagg.planner.performance.layouts import Layout
@@ -57,6 +58,7 @@ def _link_rows(ask: Ask, layout: Layout, one: Estimate) -> list[tuple[str, str, 
     moved = one.transfer
     if moved is None or layout.prefill is None:
         return []
+    low, high = EFA_EFFICIENCY
     link = efa_link(ask.instance, layout.prefill.worker, layout.engines.worker)
     return [
         ("KV cache of a prompt", f"{moved.bytes / 2**20:,.0f} MiB", ""),
@@ -65,13 +67,16 @@ def _link_rows(ask: Ask, layout: Layout, one: Estimate) -> list[tuple[str, str, 
             "",
             f"{moved.fast_ms:,.0f} to {moved.slow_ms:,.0f}; by TCP {moved.tcp_ms:,.0f} or more",
         ),
-        (
-            "KV bandwidth of a prefill engine [GB/s]",
-            f"{one.link_gb_per_second:,.2f}",
+        *(
             (
-                f"EFA gives {link.slow_gb_per_second:,.0f} to {link.fast_gb_per_second:,.0f}"
-                f" of {link.line_gb_per_second:,.0f}"
-            ),
+                f"KV bandwidth of a {role} engine [GB/s]",
+                f"{one.link_need_gb_per_second(engines):,.2f}",
+                f"EFA gives {low * line:,.0f} to {high * line:,.0f} of {line:,.0f}",
+            )
+            for role, engines, line in (
+                ("prefill", layout.prefill.count, link.prefill_gb_per_second),
+                ("decode", layout.engines.count, link.decode_gb_per_second),
+            )
         ),
     ]
 

@@ -8,6 +8,7 @@ from disagg.catalog.kv_links import EFA_EFFICIENCY, KV_LINKS_SOURCE
 from disagg.planner.ask import Ask
 from disagg.planner.decision.sizing import costs
 from disagg.planner.decision.verdict import nodes_of as counted
+from disagg.planner.decision.worth import Worth
 from disagg.planner.performance.estimate import RELIEF, Estimate
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.prefix_cache import Hits
@@ -33,7 +34,7 @@ def told(ask: Ask) -> str:
 def milliseconds(low: float, high: float) -> str:
     """Return a range of milliseconds as text."""
     if math.isinf(high):
-        return "no end"
+        return "overloaded"
     return f"{low:,.0f} to {high:,.0f}"
 
 
@@ -111,11 +112,21 @@ def estimate_json(one: Estimate) -> dict[str, Any]:
         "prefix_hits": _hits(one.hits),
         "kv_transfer": None
         if moved is None
-        else {**asdict(moved), "link_need_gb_per_second": finite(one.link_gb_per_second)},
+        else {**asdict(moved), "link_need_gb_per_second": _link_needs(one)},
         "limits_requests_per_second": {name: finite(rate) for name, rate in one.limits.items()},
         "bottleneck": one.bottleneck,
         "relief": RELIEF[one.bottleneck],
         "probability_kept": finite(one.meets),
+    }
+
+
+def _link_needs(one: Estimate) -> dict[str, float | None]:
+    """Return what the links of one engine of each role must carry [GB/s]."""
+    pools = {"prefill": one.layout.prefill, "decode": one.layout.engines}
+    return {
+        role: finite(one.link_need_gb_per_second(pool.count))
+        for role, pool in pools.items()
+        if pool
     }
 
 
@@ -145,6 +156,17 @@ def found_json(ask: Ask, one: Found) -> dict[str, Any]:
             "whole_nodes_usd_per_month": round(money.month.stepped_usd, 2),
             "idle_usd_per_month": round(money.month.idle_usd, 2),
         },
+    }
+
+
+def savings_json(worth: Worth) -> dict[str, float]:
+    """Return what disaggregation saves as plain data [USD/month]."""
+    return {
+        "low": worth.low.usd_per_month,
+        "middle": worth.middle.usd_per_month,
+        "high": worth.high.usd_per_month,
+        "whole_nodes_low": worth.whole_nodes_low_usd,
+        "whole_nodes_high": worth.whole_nodes_high_usd,
     }
 
 

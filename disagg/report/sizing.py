@@ -1,5 +1,6 @@
 """The answer of `disagg size`."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,7 +28,12 @@ def shown(sizing: Sizing) -> tuple[Found, ...]:
 
 def pareto_plot(ask: Ask, nodes: int) -> tuple[Plot, dict[Kind, tuple[Operating, ...]]]:
     """Return the Pareto fronts of so many nodes, as a plot and as points."""
-    points = operating_points(ask.setting, nodes, data_parallel=ask.question.search.data_parallel)
+    points = operating_points(
+        ask.setting,
+        nodes,
+        ttft_p95_ms=math.inf if ask.slo is None else ask.slo.ttft_p95_ms,
+        data_parallel=ask.question.search.data_parallel,
+    )
     fronts = {
         kind: front(one for one in points if one.kind is kind)
         for kind in (Kind.AGGREGATED, Kind.DISAGGREGATED)
@@ -49,7 +55,13 @@ def pareto_plot(ask: Ask, nodes: int) -> tuple[Plot, dict[Kind, tuple[Operating,
         ),
         note=(
             f"Predicted by {ask.knowledge.predictor.name}, before its band; each point is the best"
-            " layout and batch at that speed."
+            " layout and batch at that speed"
+            + (
+                "; nothing is promised for the first token."
+                if ask.slo is None
+                else f" whose first token comes within {ask.slo.ttft_p95_ms:,.0f} ms."
+            )
+            + " Whole GPUs of all nodes count; the verdict asks the 90 % bands as well."
         ),
         mark_x=promise,
         mark_label="promised TPOT",

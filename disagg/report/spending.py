@@ -8,10 +8,10 @@ from disagg.planner.cost import CostLine, usd_per_hour, usd_per_month
 from disagg.planner.decision.spending import Spending
 from disagg.planner.money.unit_cost import UnitCost
 from disagg.report.decision import GAIN_COLUMNS, gain_row
-from disagg.report.parts import finite, layout_json, notes, origins, usd
+from disagg.report.parts import finite, layout_json, notes, origins, savings_json, usd
 from disagg.report.structure import Plot, Report, Series, Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNIT_COLUMNS = ("$ for a million tokens", "input", "output", "both", "all on output")
 
 
@@ -79,7 +79,7 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
             Table(
                 title=f"Gain over {one.rival.layout} on the same nodes",
                 columns=GAIN_COLUMNS,
-                rows=(gain_row("at the limit of the promises", one.gain),),
+                rows=(gain_row("at the limit of the promises", one.gain.at_limit),),
             ),
             Table(
                 title="The pilot, GPU nodes only",
@@ -96,7 +96,7 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
                     (one.article.text, f"{one.article.value:.3g} {one.article.unit}"),
                     (
                         "savings = volume x $/token x (1 - price ratio / gain) - extra cost",
-                        f"{usd(one.change.usd_per_month)} a month",
+                        f"{usd(one.change.middle.usd_per_month)} a month",
                     ),
                 ),
                 note=f"The first is {one.article.verdict}.",
@@ -109,15 +109,18 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
 
 
 def _change(one: Spending) -> str:
+    money, middle = one.change, one.change.middle
     after = (
         f"pays from {one.break_even_tokens:,.0f} output tokens a month, back after"
-        f" {one.change.payback_months:.1f} months"
-        if one.change.usd_per_month > 0
-        else f"does not pay: {one.change.reason}"
+        f" {middle.payback_months:.1f} months"
+        if middle.usd_per_month > 0
+        else f"does not pay: {middle.reason}"
     )
     return (
-        f"Against {one.rival.layout} on the same nodes: {usd(one.change.usd_per_month)} a month,"
-        f" {after}."
+        f"Against {one.rival.layout} on the same nodes: {usd(middle.usd_per_month)} a month as if"
+        f" capacity were sold by the token (between {usd(money.low.usd_per_month)} and"
+        f" {usd(money.high.usd_per_month)}, nine in ten); {after}. By whole nodes, as it is sold:"
+        f" between {usd(money.whole_nodes_low_usd)} and {usd(money.whole_nodes_high_usd)} a month."
     )
 
 
@@ -189,11 +192,12 @@ def cost_json(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> dict[str,
         "idle_usd_per_month": one.idle_usd_per_month,
         "against": {
             **layout_json(one.rival.layout),
-            "gain": asdict(one.gain),
-            "savings_usd_per_month": one.change.usd_per_month,
+            "gain": asdict(one.gain.at_limit),
+            "gain_band": {"low": one.gain.band.low, "high": one.gain.band.high},
+            "savings_usd_per_month": savings_json(one.change),
             "break_even_output_tokens_per_month": finite(one.break_even_tokens),
-            "payback_months": finite(one.change.payback_months),
-            "reason": one.change.reason,
+            "payback_months": finite(one.change.middle.payback_months),
+            "reason": one.change.middle.reason,
         },
         "pilot": [asdict(step) for step in one.pilot],
         "article_formula": asdict(one.article),

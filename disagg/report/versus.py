@@ -18,25 +18,27 @@ from disagg.report.parts import (
 )
 from disagg.report.structure import Plot, Report, Series, Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def compare_report(ask: Ask, one: Versus) -> Report:
     """Return two layouts side by side as a page."""
     low, high = one.band.low, one.band.high
-    ways = (
-        ("at equal GPUs, under this load", one.equal_gpus),
-        ("at equal money, under this load", one.equal_usd),
-        ("at equal promises, for each dollar", one.equal_promises),
-    )
+    within = "within the promises" if ask.slo else "at the most both serve"
+    ways = [
+        (f"equal GPUs, {within}", one.at_limit.per_gpu_used),
+        (f"equal money, {within}", one.equal_usd),
+    ]
+    if one.in_flight is not None:
+        count = f"{ask.setting.traffic.concurrency:,.0f} in flight"
+        ways += [
+            (f"equal GPUs, {count}", one.in_flight.equal_gpus),
+            (f"equal money, {count}", one.in_flight.equal_usd),
+        ]
     return Report(
         title=f"{one.b.name} against {one.a.name}",
-        headline=(
-            f"At equal GPUs {one.b.name} gives {one.equal_gpus:.2f} x the tokens/s of {one.a.name}"
-            f" ({one.equal_gpus * low:.2f} to {one.equal_gpus * high:.2f}, nine in ten);"
-            f" as they are, {one.at_load.absolute:.2f} x on"
-            f" {one.b.layout.gpus_used} against {one.a.layout.gpus_used} GPUs."
-        ),
+        headline=_headline(one, within),
+        lines=tuple(_failing(each) for each in one.failing),
         tables=(
             Table(
                 title="Both under this load",
@@ -68,12 +70,41 @@ def compare_report(ask: Ask, one: Versus) -> Report:
                     (name, f"{value:.2f}", f"{value * low:.2f}", f"{value * high:.2f}")
                     for name, value in ways
                 ),
-                note="At least and at most: nine in ten, from errors on measured rows.",
+                note="At least and at most: nine in ten, "
+                + (
+                    "assumed: errors of two layouts of one kind go the same way."
+                    if one.band_is_assumed
+                    else "from errors on measured rows."
+                )
+                + " Each is copied until both have as many GPUs, or fill as many nodes.",
             ),
         ),
         plots=_plots(ask, one),
         origins=origins(ask, one.b.layout),
         notes=notes(ask, one.b.layout),
+    )
+
+
+def _headline(one: Versus, within: str) -> str:
+    gain, low, high = one.equal_usd, one.band.low, one.band.high
+    if one.a.estimate.capacity <= 0 or one.b.estimate.capacity <= 0:
+        nothing = [each.name for each in (one.a, one.b) if each.estimate.capacity <= 0]
+        return (
+            f"{' and '.join(nothing)} {'serve' if len(nothing) > 1 else 'serves'} nothing {within}."
+        )
+    return (
+        f"For the same money, and {within}, {one.b.name} serves {gain:.2f} x the requests of"
+        f" {one.a.name} ({gain * low:.2f} to {gain * high:.2f}, nine in ten); as they are,"
+        f" {one.at_limit.absolute:.2f} x on {one.b.layout.gpus_used} against"
+        f" {one.a.layout.gpus_used} GPUs."
+    )
+
+
+def _failing(one: Contender) -> str:
+    wanted = one.estimate.rate if one.estimate.demand is None else one.estimate.demand
+    return (
+        f"{one.name} does not serve this load within the promises: {one.estimate.capacity:,.1f} of"
+        f" {wanted:,.1f} requests/s; {one.estimate.bottleneck} is where it ends."
     )
 
 
@@ -141,9 +172,9 @@ def compare_json(ask: Ask, one: Versus) -> dict[str, Any]:
         "b_over_a": {
             "at_load": asdict(one.at_load),
             "at_limit": asdict(one.at_limit),
-            "equal_gpus": one.equal_gpus,
+            "equal_gpus": one.at_limit.per_gpu_used,
             "equal_usd": one.equal_usd,
-            "equal_promises": one.equal_promises,
+            "in_flight": None if one.in_flight is None else asdict(one.in_flight),
             "loads": [
                 {
                     "load": each.load,
@@ -152,6 +183,10 @@ def compare_json(ask: Ask, one: Versus) -> dict[str, Any]:
                 }
                 for each in one.loads
             ],
-            "band": {"low": one.band.low, "high": one.band.high},
+            "band": {
+                "low": one.band.low,
+                "high": one.band.high,
+                "assumed": one.band_is_assumed,
+            },
         },
     }

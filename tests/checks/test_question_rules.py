@@ -24,6 +24,13 @@ POOLS = {
     "concurrency": 128,
     "tpot_ms": 7.5,
 }
+SINGLE = {
+    "tensor_parallel": 4,
+    "input_tokens": 1024,
+    "output_tokens": 1024,
+    "concurrency": 128,
+    "tpot_ms": 7.5,
+}
 LLAMA = {"model": "meta-llama/Llama-3.3-70B-Instruct", "instance_type": "p5en.48xlarge"}
 
 
@@ -47,6 +54,11 @@ PAIRS = {
     ),
     "DISAGG-ASK-006": Pair({"measurements": [POOLS]}, {"measurements": [POOLS | {"ttft_ms": 100}]}),
     "DISAGG-ASK-007": Pair({"search": {"gpus": 7}}, {"search": {"gpus": 8}}),
+    # One tp4 engine of B200 holds 1,024 sequences (vLLM's default of --max-num-seqs).
+    "DISAGG-ASK-009": Pair(
+        {"measurements": [SINGLE | {"concurrency": 100_000}]},
+        {"measurements": [SINGLE | {"concurrency": 1_024}]},
+    ),
     # p5e is sold as Capacity Blocks only.
     "DISAGG-PRC-005": Pair(
         {"instance_type": "p5e.48xlarge", "region": "us-east-2"},
@@ -91,6 +103,15 @@ def test_the_broken_file_is_found_with_its_place_and_nothing_else(
 @pytest.mark.parametrize("code", PAIRS)
 def test_the_twin_that_keeps_the_rule_is_sound(code: str, tmp_path: Path) -> None:
     assert found(PAIRS[code].kept, tmp_path) == []
+
+
+def test_a_measurement_beyond_the_context_is_refused_and_one_at_it_is_not(tmp_path: Path) -> None:
+    beyond = SINGLE | {"input_tokens": 131_000, "output_tokens": 73, "concurrency": 1}
+    (problem,) = found({"measurements": [SINGLE, beyond]}, tmp_path)
+    assert problem.code == "DISAGG-ASK-009"
+    assert problem.path == "measurements[1]"
+    assert "131,072" in problem.need
+    assert found({"measurements": [beyond | {"output_tokens": 72}]}, tmp_path) == []
 
 
 @pytest.mark.parametrize("one", QUESTION_RULES, ids=lambda one: one.code)

@@ -207,6 +207,8 @@ def test_compare_normalises_what_the_article_compares(capsys: pytest.CaptureFixt
     assert gain["at_load"]["per_gpu_used"] == pytest.approx(gain["at_load"]["absolute"] / 2)
     # What the article calls +70 % is no gain at equal GPUs.
     assert gain["equal_gpus"] < 1
+    assert gain["equal_usd"] < 1
+    assert gain["in_flight"]["equal_gpus"] < 1
 
 
 def test_compare_takes_environments(capsys: pytest.CaptureFixture[str]) -> None:

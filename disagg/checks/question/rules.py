@@ -10,9 +10,10 @@ from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Pricing, Slo, Workload
-from disagg.config.workload import Measurement, Search
+from disagg.config.workload import Assumptions, Measurement, Search
 from disagg.planner.ask import OFFERS
 from disagg.planner.money.purchase import node_price
+from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld
 from disagg.planner.performance.search import TENSOR_PARALLEL, workers
 
 
@@ -149,6 +150,29 @@ def measured_pools_say_the_first_token(measurements: tuple[Measurement, ...]) ->
                 got="a prefill pool without ttft_ms",
                 need="ttft_ms, the mean time to the first token",
                 fix="add it, or remove prefill",
+            )
+
+
+@rule("DISAGG-ASK-009")
+def measurements_are_possible(
+    measurements: tuple[Measurement, ...],
+    geometry: Model | None,
+    instance_type: str,
+    serving: Assumptions,
+) -> Iterator[Finding]:
+    """A measurement is of engines that hold what was in flight, within the model's context.
+
+    Requests that an engine cannot hold wait, so their times are not those of a batch of that size;
+    a scale fitted to them would be wrong for every layout.
+    """
+    instance = INSTANCE_TYPES.get(instance_type)
+    if geometry is None or instance is None:
+        return
+    for number, one in enumerate(measurements):
+        wrong = unheld(one, geometry, instance, hybrid=serving.hybrid_kv_cache)
+        if wrong is not None:
+            yield Finding(
+                at=("measurements", number), got=wrong[0], need=wrong[1], fix=MEASURE_AGAIN
             )
 
 

@@ -12,6 +12,7 @@ from disagg.planner.decision.sizing import Sizing
 from disagg.planner.money.unit_cost import SECONDS_PER_MONTH
 from disagg.planner.performance.estimate import Estimate
 
+KUBERNETES, FABRIC = "Kubernetes skills", "fabric skills"
 LONG_PROMPT_TOKENS = 1_024
 """Prompts from which the article sees a fit. Source: reference facts, "Fits": >= 512 to 1,024."""
 PREFILL_HEAVY_RATIO = 10.0
@@ -129,13 +130,13 @@ def _team(ask: Ask) -> list[Reason]:
     words = {"none": Speaks.AGAINST, "basic": Speaks.OPEN, "experienced": Speaks.FOR}
     return [
         Reason(
-            topic="Kubernetes skills",
+            topic=KUBERNETES,
             weight=25,
             speaks=words[team.kubernetes],
             text=f"Kubernetes: {team.kubernetes}",
         ),
         Reason(
-            topic="fabric skills",
+            topic=FABRIC,
             weight=24,
             speaks=words[team.rdma],
             text=(

@@ -50,14 +50,26 @@ def size(ask: Ask) -> Sizing:
     """
     tool = searcher(ask)
     found = search(tool)
-    single, pools = (_best(found, kind) for kind in (Kind.AGGREGATED, Kind.DISAGGREGATED))
-    rival = None
-    if pools is not None:
-        kinds = workers(ask.model, ask.instance, data_parallel=tool.data_parallel)
-        same = [tool.found(aggregated(tool, kind, pools.layout.nodes)) for kind in kinds]
-        known = [one for one in same if one.calibrated] or same
-        rival = max(known, key=lambda one: (one.meets, one.degraded.capacity), default=None)
-    return Sizing(found=found, single=single, pools=pools, rival=rival)
+    pools = _best(found, Kind.DISAGGREGATED)
+    return Sizing(
+        found=found,
+        single=_best(found, Kind.AGGREGATED),
+        pools=pools,
+        rival=None if pools is None else rival_of(ask, tool, pools.layout.nodes),
+    )
+
+
+def rival_of(ask: Ask, tool: Searcher, nodes: int) -> Found | None:
+    """Return the best aggregated layout on so many nodes, a calibrated one where there is one."""
+    kinds = workers(ask.model, ask.instance, data_parallel=tool.data_parallel)
+    same = [tool.found(aggregated(tool, kind, nodes)) for kind in kinds]
+    known = [one for one in same if one.calibrated] or same
+    return max(known, key=lambda one: (one.meets, one.degraded.capacity), default=None)
+
+
+def cheapest_single(tool: Searcher) -> Found | None:
+    """Return the aggregated layout that would be bought for the question."""
+    return _best(search(tool), Kind.AGGREGATED)
 
 
 def _best(found: tuple[Found, ...], kind: Kind) -> Found | None:

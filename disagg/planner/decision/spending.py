@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 
 from disagg.planner.ask import Ask
-from disagg.planner.decision.gain import Gains, gains
-from disagg.planner.decision.sizing import Costs, costs, searcher, side_at_limit
+from disagg.planner.decision.sizing import (
+    Costs,
+    cheapest_single,
+    costs,
+    rival_of,
+    searcher,
+    side_at_limit,
+)
+from disagg.planner.decision.worth import Compared, Worth, compared, worth
 from disagg.planner.money.savings import (
     ArticleFormula,
-    Change,
     PilotStep,
-    Savings,
     article_formula,
     pilot_steps,
-    savings,
 )
 from disagg.planner.money.unit_cost import (
     SECONDS_PER_MONTH,
@@ -24,7 +28,7 @@ from disagg.planner.money.unit_cost import (
     unit_cost,
 )
 from disagg.planner.performance.layouts import Layout
-from disagg.planner.performance.search import Found, aggregated, workers
+from disagg.planner.performance.search import Found
 
 VOLUME_STEPS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Volumes of the table over that of the question."""
@@ -42,8 +46,8 @@ class Spending:
     sensitivity: tuple[Sensitivity, ...]
     rival: Found
     """The best layout without disaggregation on the same nodes."""
-    gain: Gains
-    change: Savings
+    gain: Compared
+    change: Worth
     """What this layout saves over that one at the volume of the question."""
     break_even_tokens: float
     """Output tokens a month from which it pays; infinite where it never does."""
@@ -61,33 +65,27 @@ def spending(ask: Ask, layout: Layout, volume: float | None = None) -> Spending 
 
     Args:
         ask: The question.
-        layout: What is bought.
+        layout: What is bought: two pools.
         volume: Output tokens a month. Default: that of the question.
     """
     tool = searcher(ask)
     found = tool.found(layout)
     money = costs(ask, found, volume)
-    kinds = workers(ask.model, ask.instance, data_parallel=False)
-    rivals = [tool.found(aggregated(tool, kind, layout.nodes)) for kind in kinds]
-    rival = max(rivals, key=lambda one: one.degraded.capacity)
-    spent = costs(ask, rival, volume)
-    if money is None or spent is None:
+    rival = rival_of(ask, tool, layout.nodes)
+    gain = compared(ask, found, rival)
+    spent = None if rival is None else costs(ask, rival, volume)
+    if money is None or rival is None or gain is None or spent is None:
         return None
-    tokens = ask.setting.traffic.outputs.mean
-    gain = gains(side_at_limit(found, tokens), side_at_limit(rival, tokens))
     pilot = pilot_steps(ask.price.usd_per_hour, layout.nodes)
-    once = ask.question.operations.once_usd + sum(step.usd for step in pilot)
-    change = savings(
-        Change(
-            baseline_usd_per_month=spent.month.continuous_usd,
-            gain=gain.per_gpu_billed,
-            price_ratio=1.0,
-            extra_usd_per_month=ask.question.operations.usd_per_month,
-            once_usd=once,
-            fixed=ask.price.committed,
-        )
+    change = worth(
+        ask,
+        gain,
+        rival,
+        cheapest_single(tool) or rival,
+        pilot,
+        least_nodes=layout.least_nodes,
+        volume=volume,
     )
-    at_load = side_at_limit(rival, tokens).output_tokens_per_second
     return Spending(
         found=found,
         costs=money,
@@ -99,13 +97,13 @@ def spending(ask: Ask, layout: Layout, volume: float | None = None) -> Spending 
         rival=rival,
         gain=gain,
         change=change,
-        break_even_tokens=money.volume * change.break_even_share,
+        break_even_tokens=spent.volume * change.middle.break_even_share,
         pilot=pilot,
         article=article_formula(
-            at_load,
+            side_at_limit(rival, ask.setting.traffic.outputs.mean).output_tokens_per_second,
             money.volume,
             SECONDS_PER_MONTH,
-            gain.absolute,
+            gain.at_limit.absolute,
             ask.question.operations.usd_per_month,
         ),
     )

@@ -52,6 +52,16 @@ class AtLoad:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InFlight:
+    """Tokens/s of B over those of A with as many requests in flight on fleets of one size."""
+
+    equal_gpus: float
+    """Each copied until both use the same GPUs [ratio]."""
+    equal_usd: float
+    """Each copied until both cost the same by the hour, on whole nodes [ratio]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Versus:
     """B over A, in every way that is meant when somebody says faster."""
 
@@ -59,35 +69,52 @@ class Versus:
     b: Contender
     at_load: Gains
     at_limit: Gains
-    equal_gpus: float
-    """Tokens/s of B over those of A under the same load, each copied until both use the same GPUs
-    [ratio]."""
+    """At the most each serves within every promise, as they are."""
     equal_usd: float
-    """The same at equal money by the hour, on whole nodes [ratio]."""
-    equal_promises: float
-    """Requests a second within the promises for each dollar, B over A [ratio]."""
+    """The same when each is copied until both cost the same by the hour and fill their whole nodes:
+    equal money and equal promises [ratio]."""
+    in_flight: InFlight | None
+    """None where the question gives a rate: two fleets that keep up with it serve the same."""
     band: Band
     """Factors of all ratios between which the truth lies, nine in ten."""
     loads: tuple[AtLoad, ...]
+
+    @property
+    def band_is_assumed(self) -> bool:
+        """Whether no measured rows are behind the band: both layouts are of one kind."""
+        return self.a.layout.kind is self.b.layout.kind
+
+    @property
+    def failing(self) -> tuple[Contender, ...]:
+        """The sides that do not serve this load within the promises."""
+        return tuple(one for one in (self.a, self.b) if not one.estimate.serves)
+
+
+ONE_KIND_BAND = Band(low=0.9, high=1.1)
+"""Band of a ratio of two layouts of one kind: assumed, 2026-11-27; their errors go the same way."""
 
 
 def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
     """Return two layouts side by side.
 
-    Equal GPUs: each is copied to the least common multiple of the GPUs they use, and the load is
-    shared by its copies. Equal money: the same with whole nodes, which all cost the same here.
+    Equal GPUs: each is copied to the least common multiple of the GPUs they use. Equal money: each
+    is copied until no further copy fits into the least common multiple of their nodes, which all
+    cost the same here. Copies share the load.
     """
     tokens = ask.setting.traffic.outputs.mean
-    limit = gains(b.at_limit(tokens), a.at_limit(tokens))
-    load = gains(b.at_load(), a.at_load())
+    nodes = math.lcm(a.layout.nodes, b.layout.nodes)
+    in_flight = None
+    if ask.setting.traffic.concurrency is not None:
+        in_flight = InFlight(
+            equal_gpus=_fleet(ask, b, a, by_gpus=True), equal_usd=_fleet(ask, b, a, by_gpus=False)
+        )
     return Versus(
         a=a,
         b=b,
-        at_load=load,
-        at_limit=limit,
-        equal_gpus=_fleet(ask, b, a, by_gpus=True),
-        equal_usd=_fleet(ask, b, a, by_gpus=False),
-        equal_promises=limit.per_usd,
+        at_load=gains(b.at_load(), a.at_load()),
+        at_limit=gains(b.at_limit(tokens), a.at_limit(tokens)),
+        equal_usd=gains(_filled(b, nodes, tokens), _filled(a, nodes, tokens)).absolute,
+        in_flight=in_flight,
         band=_band(ask, a.layout, b.layout),
         loads=tuple(_at_load(ask, a.layout, b.layout, step) for step in LOAD_STEPS),
     )
@@ -119,12 +146,32 @@ def contender(ask: Ask, name: str, layout: Layout) -> Contender:
     )
 
 
+def _filled(one: Contender, nodes: int, output_tokens: float) -> Side:
+    """Return what copies of a layout that fill so many nodes serve within the promises."""
+    each, copies = one.at_limit(output_tokens), _copies(one.layout, nodes)
+    return replace(each, output_tokens_per_second=each.output_tokens_per_second * copies)
+
+
+def _copies(layout: Layout, nodes: int) -> int:
+    """Return how often a layout fits so many nodes, a multiple of its own; small ones share them.
+
+    Roles on nodes of their own never share one with another copy.
+    """
+    apart = layout.prefill is not None and not layout.colocated
+    if apart or layout.nodes > 1:
+        return nodes // layout.nodes
+    return nodes * (layout.instance.gpus // layout.gpus_used)
+
+
 def _fleet(ask: Ask, b: Contender, a: Contender, *, by_gpus: bool) -> float:
     """Return tokens/s of B over A when both fleets are of one size and share one load."""
-    of_a, of_b = (one.layout.gpus_used if by_gpus else one.layout.nodes for one in (a, b))
-    whole = math.lcm(of_a, of_b)
-    at_a = ask.estimate(_copied(a.layout, whole // of_a))
-    at_b = ask.estimate(_copied(b.layout, whole // of_b))
+    if by_gpus:
+        whole = math.lcm(a.layout.gpus_used, b.layout.gpus_used)
+        of_a, of_b = (whole // one.layout.gpus_used for one in (a, b))
+    else:
+        whole = math.lcm(a.layout.nodes, b.layout.nodes)
+        of_a, of_b = (_copies(one.layout, whole) for one in (a, b))
+    at_a, at_b = ask.estimate(_copied(a.layout, of_a)), ask.estimate(_copied(b.layout, of_b))
     return at_b.output_tokens_per_second / at_a.output_tokens_per_second
 
 
@@ -140,8 +187,7 @@ def _copied(layout: Layout, times: int) -> Layout:
 def _band(ask: Ask, a: Layout, b: Layout) -> Band:
     one, other = ask.bands(a), ask.bands(b)
     if a.kind is b.kind:
-        # Why: errors of two layouts of one kind go the same way; what is left is taken as small.
-        return Band(low=0.9, high=1.1)
+        return ONE_KIND_BAND
     if b.kind is Kind.DISAGGREGATED:
         return gain_band(other, one)
     back = gain_band(one, other)

@@ -16,9 +16,18 @@ LEAST_SPREAD = 2.0
 PRIOR_WEIGHT = 4.0
 """How many residuals the prior counts for: assumed, 2026-11-27; as many as a smallest fit has
 points."""
-_T_95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782)
-"""95th percentiles of Student's t for 1 to 12 degrees of freedom. Source: any table of it."""
-_T_LIMIT = 1.645
+SCALE_RANGE = (0.1, 10.0)
+"""Scales outside say that something else was measured than the predictor speaks of: assumed,
+2026-11-28."""
+LARGEST_RESIDUAL = 0.25
+"""Root mean square of what a fit leaves over, above which points contradict one another [share]:
+assumed, 2026-11-28; twice the error of the worst group of held-out rows (docs/planner.md)."""
+_T_95 = (
+    *(6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812),
+    *(1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729, 1.725),
+    *(1.721, 1.717, 1.714, 1.711, 1.708, 1.706, 1.703, 1.701, 1.699, 1.697),
+)
+"""95th percentiles of Student's t for 1 to 30 degrees of freedom. Source: any table of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,12 +97,13 @@ class Fit:
 def student_t(freedom: float) -> float:
     """Return the 95th percentile of Student's t, the next lower whole number of degrees taken.
 
+    Beyond 30 degrees that of 30, which is at most 0.05 too large.
+
     Example:
         >>> student_t(2.9)
         2.92
     """
-    whole = max(1, int(freedom))
-    return _T_95[whole - 1] if whole <= len(_T_95) else max(_T_LIMIT, _T_95[-1] - 0.005 * whole)
+    return _T_95[min(max(1, int(freedom)), len(_T_95)) - 1]
 
 
 def fit(predictor: Predictor, points: Sequence[Point], prior: float) -> Fit | Refusal:
@@ -128,16 +138,37 @@ def fit(predictor: Predictor, points: Sequence[Point], prior: float) -> Fit | Re
     determinant = aa * bb - ab * ab
     alpha = (ay * bb - by * ab) / determinant
     beta = (aa * by - ab * ay) / determinant
-    if alpha <= 0 or beta <= 0:
-        name = "decode" if alpha <= 0 else "prefill"
-        return Refusal(
-            reason=f"the {name} scale came out as {min(alpha, beta):.2f}: the points contradict",
-            measure="the same points again, warmed up, and one with long prompts and short answers",
-        )
     squares = sum(
         w * (alpha * a + beta * b - 1) ** 2 for w, (a, b) in zip(weights, rows, strict=True)
     )
+    left = math.sqrt(squares / sum(weights) * len(points) / (len(points) - 2))
+    refused = _implausible(alpha, beta, left)
+    if refused is not None:
+        return refused
     return _fit(alpha, beta, squares, len(points), prior, (aa, ab, bb, determinant))
+
+
+def _implausible(alpha: float, beta: float, left: float) -> Refusal | None:
+    again = "the same points again, warmed up, and one with long prompts and short answers"
+    low, high = SCALE_RANGE
+    for name, scale in (("decode", alpha), ("prefill", beta)):
+        if not low <= scale <= high:
+            return Refusal(
+                reason=(
+                    f"the {name} scale came out as {scale:.2f}, not within {low:g} to {high:g}:"
+                    " the points contradict one another or are of something else"
+                ),
+                measure=again,
+            )
+    if left > LARGEST_RESIDUAL:
+        return Refusal(
+            reason=(
+                f"the points contradict one another: the best fit misses them by {left:.0%}, more"
+                f" than {LARGEST_RESIDUAL:.0%}"
+            ),
+            measure=again,
+        )
+    return None
 
 
 def _fit(

@@ -50,8 +50,6 @@ class Estimate:
     """Share of the engine time, or of the GPUs, that prefill takes."""
     hits: Hits
     transfer: Transfer | None
-    link_gb_per_second: float
-    """What the KV of the prompts needs of one prefill engine's link [GB/s]."""
     limits: dict[str, float]
     """Requests a second at which each promise breaks [1/s]."""
     meets: float
@@ -78,6 +76,10 @@ class Estimate:
         """Output tokens a second for each GPU that serves."""
         return self.output_tokens_per_second / self.layout.gpus_used
 
+    def link_need_gb_per_second(self, engines: int) -> float:
+        """Return what the KV cache of the prompts needs of each of so many engines [GB/s]."""
+        return 0.0 if self.transfer is None else self.rate * self.transfer.bytes / 1e9 / engines
+
     def goodput_tokens(self, output_tokens: float) -> float:
         """Return the output tokens a second at which the first promise breaks."""
         return self.capacity * output_tokens
@@ -96,8 +98,7 @@ def estimate(setting: Setting, layout: Layout, slo: Slo | None) -> Estimate:
     capacity = min(limits.values())
     demand = setting.traffic.rate
     meets = _meets(setting, slo, times)
-    # Why: beyond its capacity a queue grows without end, whatever the mean times say.
-    if demand is not None and demand > now.rate * (1 + 1e-6):
+    if now.overloaded:
         meets = 0.0
     return Estimate(
         layout=layout,
@@ -111,7 +112,6 @@ def estimate(setting: Setting, layout: Layout, slo: Slo | None) -> Estimate:
         prefill_share=_prefill_share(now, layout),
         hits=now.hits,
         transfer=now.transfer,
-        link_gb_per_second=_link_need(now, layout),
         limits=limits if capacity > 0 else {name: max(0.0, one) for name, one in limits.items()},
         meets=meets,
     )
@@ -134,12 +134,6 @@ def _prefill_share(now: Flow, layout: Layout) -> float:
     return mixed_prefill_share(now.engine, max(now.batch, 1e-9))
 
 
-def _link_need(now: Flow, layout: Layout) -> float:
-    if now.transfer is None or layout.prefill is None:
-        return 0.0
-    return now.rate / layout.prefill.count * now.transfer.bytes / 1e9
-
-
 def layout_limits(now: Flow, goal: Targets) -> dict[str, float]:
     """Return the requests a second at which each promise of a layout breaks [1/s]."""
     layout, engine = now.layout, now.engine
@@ -151,8 +145,8 @@ def layout_limits(now: Flow, goal: Targets) -> dict[str, float]:
         }
     found = now.transfer
     # Why: the promise is made for the usual transfer; the slow end is in the range that is shown.
-    middle = 0.0 if found is None else math.sqrt(found.fast_ms * found.slow_ms)
-    rest = hand_over_ms(engine.decode_ms.at(now.batch), middle, HAND_OVER_MS[1])
+    usual = 0.0 if found is None else found.usual_ms
+    rest = hand_over_ms(engine.decode_ms.at(now.batch), usual, HAND_OVER_MS[1])
     limits = {
         LIMIT_PREFILL: layout.prefill.count * prefill_limit(now.prefill, goal, rest),
         engine.memory_limit: layout.engines.count * decode_rate(engine, kv_limit(engine)),
@@ -161,7 +155,9 @@ def layout_limits(now: Flow, goal: Targets) -> dict[str, float]:
     if batch < math.inf:
         limits[LIMIT_TPOT] = layout.engines.count * decode_rate(engine, batch)
     if found is not None and now.link is not None:
-        limits[LIMIT_LINK] = largest_rate(found, now.link, layout.prefill.count)
+        limits[LIMIT_LINK] = largest_rate(
+            found, now.link, layout.prefill.count, layout.engines.count
+        )
     return limits
 
 
@@ -182,8 +178,8 @@ RELIEF: dict[str, str] = {
     ),
     LIMIT_SLOTS: "more decode engines, or a higher --max-num-seqs where memory has room",
     LIMIT_LINK: (
-        "larger KV blocks and EFA measured with the benchmark job first; then more prefill engines,"
-        " each of which brings links of its own"
+        "larger KV blocks and EFA measured with the benchmark job first; then more engines of the"
+        " role that has fewer EFA cards, each of which brings links of its own"
     ),
 }
 """What relieves each bottleneck."""

@@ -42,6 +42,12 @@ class Flow:
     transfer: Transfer | None
     link: Link | None
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether more arrives than is served."""
+        asked = self.setting.traffic.rate
+        return asked is not None and asked > self.rate * (1 + 1e-6)
+
 
 def flow(setting: Setting, layout: Layout) -> Flow:
     """Return the steady state of a layout under the workload of the setting.
@@ -102,7 +108,7 @@ def _two_pools(
     assert layout.prefill is not None  # noqa: S101  Why: only called for two pools.
     count, service = layout.engines.count, prefill.prefill
     most = count * decode_rate(engine, engine.largest_batch)
-    most = min(most, 0.999 * layout.prefill.count / service.each_at_full_batch_ms * 1e3)
+    most = min(most, layout.prefill.count / service.each_at_full_batch_ms * 1e3)
     if setting.traffic.rate is not None:
         return min(setting.traffic.rate, most)
     assert setting.traffic.concurrency is not None  # noqa: S101  Why: a workload has one of both.
@@ -112,7 +118,7 @@ def _two_pools(
         workers=layout.prefill.count,
         output_tokens=setting.traffic.outputs.mean,
         decode_step_ms=lambda decoding: engine.decode_ms.at(decoding / count),
-        fixed_ms=hand_over_ms(0.0, handed.fast_ms, HAND_OVER_MS[1]),
+        fixed_ms=hand_over_ms(0.0, handed.usual_ms, HAND_OVER_MS[1]),
     )
     return min(loop.rate, most)
 

@@ -2,6 +2,7 @@
 
 from disagg.catalog.instances import InstanceType
 from disagg.catalog.models import Model
+from disagg.config.workload import Measurement
 from disagg.planner.kv import kv_bytes
 from disagg.planner.memory import ACTIVATION_BYTES, GPU_MEMORY_UTILIZATION
 from disagg.planner.performance.predictor import Worker
@@ -55,3 +56,35 @@ def largest_batch(
     room = room_bytes(model, instance, worker)
     each = stored_bytes(model, max(1, round(mean_context)), worker, hybrid=hybrid)
     return min(float(MAX_SEQUENCES * worker.data_parallel), room / each)
+
+
+MEASURE_AGAIN = "correct the figures, or measure again with fewer in flight"
+HELD_TOLERANCE = 1.25
+"""By how much a measured batch may exceed what memory is counted to hold: assumed, 2026-11-28; the
+room is an estimate, and not all in flight hold their whole context."""
+
+
+def unheld(
+    one: Measurement, model: Model, instance: InstanceType, *, hybrid: bool
+) -> tuple[str, str] | None:
+    """Return why a measured point cannot be of these engines, as got and need; None if it can.
+
+    A request beyond the model's context is refused by the engine; requests beyond its slots or KV
+    cache wait outside of the batch, so their times say nothing about a batch of that size.
+    """
+    total = one.input_tokens + one.output_tokens
+    if total > model.max_context_tokens:
+        return (
+            f"{one.input_tokens:,.0f} tokens in and {one.output_tokens:,.0f} out",
+            f"at most {model.max_context_tokens:,} together, the context of {model.name}",
+        )
+    worker = Worker(tensor_parallel=one.tensor_parallel)
+    context = one.input_tokens + one.output_tokens / 2
+    most = largest_batch(model, instance, worker, context, hybrid=hybrid)
+    each = one.concurrency / one.replicas
+    if one.prefill is None and each > most * HELD_TOLERANCE:
+        return (
+            f"{each:,.0f} in flight on each engine of {worker}",
+            f"at most {most:,.0f}, which its memory and slots hold at once",
+        )
+    return None

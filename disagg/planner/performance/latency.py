@@ -12,8 +12,10 @@ from disagg.planner.performance.limits import (
     mixed_tpot,
     mixed_tpot_p95,
 )
-from disagg.planner.performance.queueing import Service, alone, pooled, response_ms
+from disagg.planner.performance.queueing import LARGEST_LOAD, Service, alone, pooled, response_ms
 from disagg.planner.performance.setting import FRONT_END_MS, HAND_OVER_MS
+
+_ROUNDING = 1 + 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,11 +56,15 @@ class _Rest:
 
 
 def latency(now: Flow) -> Latency:
-    """Return the latencies of a steady state; infinite where a queue has no end."""
+    """Return the latencies of a steady state.
+
+    Times to the first token are infinite beyond a load of 0.85, and where more arrives than is
+    served: a queue there grows with the length of the rush, which no steady state tells.
+    """
     count = now.layout.prefill.count if now.layout.prefill else now.layout.engines.count
     service = now.prefill.prefill if now.prefill else mixed_service(now.engine, now.batch)
     rest, bands = _rest(now), now.setting.bands
-    if service.load(now.rate / count) >= 1:
+    if now.overloaded or service.load(now.rate / count) > LARGEST_LOAD * _ROUNDING:
         endless = Range(low=math.inf, high=math.inf)
         p50, p95, predicted, usual = endless, endless, math.inf, 0.0
     else:
@@ -102,6 +108,5 @@ def _rest(now: Flow) -> _Rest:
     if one is None:
         usual = mixed_rest_ms(now.engine, now.batch, 0.95)
         return _Rest(FRONT_END_MS, usual, FRONT_END_MS + step)
-    middle = math.sqrt(one.fast_ms * one.slow_ms)
-    pairs = zip((one.fast_ms, middle, one.slow_ms), HAND_OVER_MS, strict=True)
+    pairs = zip((one.fast_ms, one.usual_ms, one.slow_ms), HAND_OVER_MS, strict=True)
     return _Rest(*(hand_over_ms(step, moved, own) for moved, own in pairs))

@@ -69,6 +69,11 @@ class Layout:
         return self.engines.nodes(each) + self.prefill.nodes(each)
 
     @property
+    def least_nodes(self) -> int:
+        """Nodes that the smallest layout of this kind stands on: one for each role apart."""
+        return 1 if self.colocated or self.prefill is None else 2
+
+    @property
     def gpus_billed(self) -> int:
         """GPUs of those nodes, idle ones included."""
         return self.nodes * self.instance.gpus

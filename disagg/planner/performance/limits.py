@@ -168,11 +168,10 @@ def mixed_rest_ms(engine: Engine, batch: float, share: float) -> float:
     return FRONT_END_MS + share * (engine.decode_ms.at(batch) if batch > 0 else 0.0)
 
 
-def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
-    """Return the largest mean batch that each promise allows an engine that does everything."""
-    room = engine.largest_batch
+def mixed_first_token_limit(engine: Engine, goal: Targets) -> float:
+    """Return the largest mean batch of an engine that does everything with its TTFT kept."""
 
-    def ttft(batch: float) -> bool:
+    def kept(batch: float) -> bool:
         service = mixed_service(engine, batch)
         rate = mixed_rate(engine, batch)
         if service.load(rate) > LARGEST_LOAD:
@@ -181,8 +180,14 @@ def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
         budget = (goal.ttft_p95_ms - mixed_rest_ms(engine, batch, 0.95)) / goal.prefill_factor
         return response_exceeds(service, wait, budget) <= _LATE
 
+    return largest(kept, 0.0, engine.largest_batch)
+
+
+def mixed_limits(engine: Engine, goal: Targets) -> dict[str, float]:
+    """Return the largest mean batch that each promise allows an engine that does everything."""
+    room = engine.largest_batch
     return {
-        "time to first token": largest(ttft, 0.0, room),
+        "time to first token": mixed_first_token_limit(engine, goal),
         "time per output token": largest(
             lambda batch: mixed_tpot_p95(engine, batch) <= goal.tpot_p95_ms, 0.0, room
         ),

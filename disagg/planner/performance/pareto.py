@@ -5,11 +5,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from disagg.planner.performance.layouts import Kind
-from disagg.planner.performance.limits import decode_rate, mixed_rate, mixed_tpot
+from disagg.planner.performance.limits import (
+    Targets,
+    decode_rate,
+    hand_over_ms,
+    mixed_first_token_limit,
+    mixed_rate,
+    mixed_tpot,
+    prefill_limit,
+)
 from disagg.planner.performance.predictor import Worker
-from disagg.planner.performance.queueing import LARGEST_LOAD
 from disagg.planner.performance.search import workers
-from disagg.planner.performance.setting import Engine, Setting
+from disagg.planner.performance.setting import HAND_OVER_MS, Engine, Setting
 
 POINTS_PER_DOUBLING = 3
 
@@ -24,20 +31,30 @@ class Operating:
     tokens_per_second_per_gpu: float
 
 
-def operating_points(setting: Setting, nodes: int, *, data_parallel: bool) -> tuple[Operating, ...]:
-    """Return what every layout of so many nodes does, over the batch, without regard to promises.
+def operating_points(
+    setting: Setting, nodes: int, *, ttft_p95_ms: float, data_parallel: bool
+) -> tuple[Operating, ...]:
+    """Return what every layout of so many nodes does, over the batch, in time for the first token.
 
     GPUs of the nodes are all counted, so that a ratio of pools that leaves some idle shows it.
+
+    Args:
+        setting: The question.
+        nodes: Whole nodes.
+        ttft_p95_ms: Promise of the first token, taken as predicted [ms]; inf where there is none,
+            and then queues are kept to a load of 0.85.
+        data_parallel: Also engines of several attention replicas.
     """
     gpus = nodes * setting.instance.gpus
     hit = setting.traffic.reuse if setting.prefix_aware else 0.0
     kinds = workers(setting.model, setting.instance, data_parallel=data_parallel)
     engines = {kind: setting.engine(kind, hit) for kind in kinds}
-    found = [one for kind, engine in engines.items() for one in _single(engine, kind, gpus)]
+    goal = Targets(ttft_p95_ms=ttft_p95_ms, tpot_p95_ms=math.inf)
+    found = [one for kind, engine in engines.items() for one in _single(engine, kind, gpus, goal)]
     for prefill, first in engines.items():
         for decode, second in engines.items():
             if decode.tensor_parallel >= prefill.tensor_parallel:
-                found += _pools(first, second, gpus)
+                found += _pools(first, second, gpus, goal)
     return tuple(found)
 
 
@@ -46,9 +63,10 @@ def _batches(largest: float) -> Iterator[float]:
     yield from (largest ** (index / count) for index in range(count + 1))
 
 
-def _single(engine: Engine, worker: Worker, gpus: int) -> Iterator[Operating]:
+def _single(engine: Engine, worker: Worker, gpus: int, goal: Targets) -> Iterator[Operating]:
     count = gpus // worker.gpus
-    for batch in _batches(engine.largest_batch):
+    most = mixed_first_token_limit(engine, goal)
+    for batch in _batches(most) if most > 0 else ():
         yield Operating(
             kind=Kind.AGGREGATED,
             layout=f"{count} x {worker}",
@@ -60,8 +78,9 @@ def _single(engine: Engine, worker: Worker, gpus: int) -> Iterator[Operating]:
         )
 
 
-def _pools(prefill: Engine, decode: Engine, gpus: int) -> Iterator[Operating]:
-    each = LARGEST_LOAD * 1e3 / prefill.prefill.each_at_full_batch_ms
+def _pools(prefill: Engine, decode: Engine, gpus: int, goal: Targets) -> Iterator[Operating]:
+    rest = hand_over_ms(decode.decode_ms.at(1.0), 0.0, HAND_OVER_MS[1])
+    each = prefill_limit(prefill, goal, rest)
     for batch in _batches(decode.largest_batch):
         rate = decode_rate(decode, batch)
         served, split = 0.0, (0, 0)

@@ -258,7 +258,9 @@ def closed_loop(
         times = now.prefill_ms + fixed_ms + output_tokens * now.decode_ms
         return rate * times / 1e3
 
-    ceiling = (workers / each) * (1 - 1e-9)
+    # Why also: where prefill is nearly free its own ceiling is far beyond what decode lets through.
+    decoded = in_flight * 1e3 / (output_tokens * decode_step_ms(0.0))
+    ceiling = min(workers / each * (1 - 1e-9), decoded)
     return state(largest(lambda rate: population(rate) <= in_flight, ceiling * 1e-9, ceiling))
 
 

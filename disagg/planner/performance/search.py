@@ -128,12 +128,13 @@ def workers(model: Model, instance: InstanceType, *, data_parallel: bool) -> tup
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rates:
-    """Requests a second of one engine within every promise [1/s]."""
+    """Requests a second of one engine within every promise [1/s], and of the links between."""
 
     mixed: dict[Worker, float]
     prefill: dict[Worker, float]
     decode: dict[Worker, float]
-    link: dict[tuple[Worker, Worker], float]
+    link: dict[tuple[Worker, Worker], Callable[[int, int], float]]
+    """Of the links between so many prefill and decode engines."""
 
 
 def rates(searcher: Searcher) -> Rates:
@@ -171,7 +172,7 @@ def _prefill(engine: Engine, goal: Targets) -> float:
     return prefill_limit(engine, goal, rest)
 
 
-def _link(setting: Setting, prefill: Worker, decode: Worker) -> float:
+def _link(setting: Setting, prefill: Worker, decode: Worker) -> Callable[[int, int], float]:
     link = efa_link(setting.instance, prefill, decode)
     one = transfer(
         setting.model,
@@ -182,7 +183,7 @@ def _link(setting: Setting, prefill: Worker, decode: Worker) -> float:
         block=setting.block_size,
         hybrid=setting.hybrid,
     )
-    return largest_rate(one, link, 1)
+    return partial(largest_rate, one, link)
 
 
 def best_split(
@@ -198,7 +199,9 @@ def best_split(
     def served(split: tuple[int, int]) -> tuple[float, int]:
         p, d = split
         # Why the second part: of splits that serve alike, the one whose other pool has most room.
-        return min(p * from_p, p * over_link, d * from_d), -abs(p * prefill.gpus - d * decode.gpus)
+        return min(p * from_p, over_link(p, d), d * from_d), -abs(
+            p * prefill.gpus - d * decode.gpus
+        )
 
     return max(
         _splits(prefill.gpus, decode.gpus, nodes, per_node, colocated=colocated),

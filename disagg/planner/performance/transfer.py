@@ -21,12 +21,25 @@ from disagg.planner.performance.predictor import Worker
 class Link:
     """What carries the KV cache from one prefill worker to one decode worker."""
 
-    slow_gb_per_second: float
-    """Lower end of what was measured [GB/s]."""
-    fast_gb_per_second: float
-    """Upper end [GB/s]."""
-    line_gb_per_second: float
-    """Rate on the data sheet [GB/s]."""
+    prefill_gb_per_second: float
+    """Share of the cards that the prefill worker has, on the data sheet [GB/s]."""
+    decode_gb_per_second: float
+    """The same of the decode worker [GB/s]."""
+
+    @property
+    def line_gb_per_second(self) -> float:
+        """Rate of one hand-over on the data sheet: the smaller share [GB/s]."""
+        return min(self.prefill_gb_per_second, self.decode_gb_per_second)
+
+    @property
+    def slow_gb_per_second(self) -> float:
+        """Lower end of what was measured [GB/s]."""
+        return self.line_gb_per_second * EFA_EFFICIENCY[0]
+
+    @property
+    def fast_gb_per_second(self) -> float:
+        """Upper end [GB/s]."""
+        return self.line_gb_per_second * EFA_EFFICIENCY[1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +53,11 @@ class Transfer:
     tcp_ms: float
     """Time if the transfer fell back to TCP, at the fast end of what that reaches [ms]."""
 
+    @property
+    def usual_ms(self) -> float:
+        """Time between both ends, in logarithms [ms]."""
+        return math.sqrt(self.fast_ms * self.slow_ms)
+
 
 def efa_link(instance: InstanceType, prefill: Worker, decode: Worker) -> Link:
     """Return the EFA path between two workers: the smaller of their shares of the cards.
@@ -50,10 +68,9 @@ def efa_link(instance: InstanceType, prefill: Worker, decode: Worker) -> Link:
         >>> efa_link(INSTANCE_TYPES["p6-b200.48xlarge"], one, four).line_gb_per_second
         50.0
     """
-    line = min(_line(instance, prefill.gpus), _line(instance, decode.gpus))
-    low, high = EFA_EFFICIENCY
     return Link(
-        slow_gb_per_second=line * low, fast_gb_per_second=line * high, line_gb_per_second=line
+        prefill_gb_per_second=_line(instance, prefill.gpus),
+        decode_gb_per_second=_line(instance, decode.gpus),
     )
 
 
@@ -125,15 +142,22 @@ def transfer(
     )
 
 
-def largest_rate(one: Transfer, link: Link, prefill_workers: int) -> float:
-    """Return the requests a second that the links of the prefill workers carry at their slow end.
+def largest_rate(one: Transfer, link: Link, prefill_workers: int, decode_workers: int) -> float:
+    """Return the requests a second that the links of both roles carry at their slow end [1/s].
+
+    Every byte leaves by the cards of a prefill worker and comes in by those of a decode worker, so
+    the role with less bandwidth in all is the limit.
 
     Example:
-        >>> link = Link(slow_gb_per_second=10, fast_gb_per_second=30, line_gb_per_second=50)
+        >>> link = Link(prefill_gb_per_second=50, decode_gb_per_second=100)
         >>> one = Transfer(bytes=1_000_000_000, descriptors=1, fast_ms=1, slow_ms=1, tcp_ms=1)
-        >>> largest_rate(one, link, 2)
-        17.0
+        >>> few, many = largest_rate(one, link, 2, 1), largest_rate(one, link, 20, 1)
+        >>> few == many == largest_rate(one, link, 2, 20)
+        True
     """
     if one.bytes == 0:
         return math.inf
-    return LARGEST_LINK_LOAD * prefill_workers * link.slow_gb_per_second * 1e9 / one.bytes
+    line = min(
+        prefill_workers * link.prefill_gb_per_second, decode_workers * link.decode_gb_per_second
+    )
+    return LARGEST_LINK_LOAD * EFA_EFFICIENCY[0] * line * 1e9 / one.bytes

@@ -1,5 +1,6 @@
 """Yes, no, measure first: each for its reason, and never yes on a guess."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from planning import asked, shipped
 
 from disagg.planner.decision.checklist import Speaks
 from disagg.planner.decision.sizing import size
+from disagg.planner.decision.spending import spending
 from disagg.planner.decision.verdict import Answer, Decision, decide
 
 TEAM = "team: {kubernetes: experienced, rdma: experienced, on_call: true}\n"
@@ -80,15 +82,16 @@ def test_a_promising_guess_is_measure_first_and_says_what_and_for_how_much(
 def test_a_measured_prototype_that_clearly_gains_is_a_yes(tmp_path: Path) -> None:
     one = verdict(HEAVY + TEAM + BASELINE + LARGER + pair(2.0), tmp_path)
     assert one.answer is Answer.YES
-    assert one.measured is not None
     assert one.compared is not None
+    assert one.compared.measured is not None
     assert one.compared.at_limit.per_gpu_used == pytest.approx(2.0)
     assert one.compared.low > 1.05
 
 
 def test_a_measured_gain_is_no_yes_while_the_layouts_to_buy_are_a_guess(tmp_path: Path) -> None:
     one = verdict(HEAVY + TEAM + BASELINE + pair(2.0), tmp_path)
-    assert one.measured is not None
+    assert one.compared is not None
+    assert one.compared.measured is not None
     assert one.sizing.pools is not None
     assert not one.sizing.pools.calibrated
     assert one.answer is Answer.MEASURE_FIRST
@@ -148,7 +151,8 @@ def test_never_yes_on_an_uncalibrated_prediction(
     measured = "measurements:\n" + pair(4.0) if prototype else ""
     one = verdict(text + measured, tmp_path)
     assert one.answer is not Answer.YES
-    assert one.calibrated is (one.measured is not None)
+    measured = one.compared is not None and one.compared.measured is not None
+    assert one.calibrated is measured
 
 
 def test_reasons_come_heaviest_first_and_cover_the_articles_checklist(tmp_path: Path) -> None:
@@ -178,3 +182,45 @@ def test_the_rival_has_as_many_gpus_as_the_pools(tmp_path: Path) -> None:
     assert one.sizing.pools.layout.gpus_billed == one.sizing.rival.layout.gpus_billed
     assert one.compared is not None
     assert one.compared.low < one.compared.at_limit.per_usd < one.compared.high
+
+
+@pytest.mark.parametrize("text", [HEAVY + TEAM, HEAVY + TEAM + BASELINE + LARGER + pair(2.0)])
+def test_decide_and_cost_say_the_same_savings(text: str, tmp_path: Path) -> None:
+    ask = asked(text, tmp_path)
+    found = size(ask)
+    assert found.pools is not None
+    spent = spending(ask, found.pools.layout)
+    assert spent is not None
+    one = decide(ask, found)
+    assert one.worth == spent.change
+    assert one.compared == spent.gain
+
+
+def test_what_decides_is_told_first_and_speaks_for_the_answer(tmp_path: Path) -> None:
+    said = {
+        "gain per dollar": HEAVY + TEAM + BASELINE + LARGER + pair(2.0),
+        "calibration": HEAVY + TEAM,
+        "Kubernetes skills": HEAVY + "team: {kubernetes: none}\n",
+        "fabric skills": HEAVY + BASELINE + LARGER + pair(2.0),
+    }
+    for topic, text in said.items():
+        one = verdict(text, tmp_path)
+        assert one.deciding.topic == topic
+        assert one.deciding in one.reasons
+        assert (one.deciding.speaks is Speaks.FOR) is (one.answer is Answer.YES)
+
+
+def test_savings_are_counted_by_hand(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM + BASELINE + LARGER + pair(2.0), tmp_path)
+    single, rival, worth = one.sizing.single, one.sizing.rival, one.worth
+    assert single is not None
+    assert rival is not None
+    assert worth is not None
+    # 730 h of the rival's nodes, for the share of its promise-keeping rate that 200 requests/s are.
+    paid = 730 * rival.usd_per_hour * 200 / rival.degraded.capacity
+    assert worth.middle.usd_per_month == pytest.approx(paid * (1 - 1 / 2) - 5_000, rel=1e-6)
+    assert worth.low.usd_per_month == pytest.approx(paid * (1 - 1 / 1.8) - 5_000, rel=1e-6)
+    node = single.usd_per_hour / single.layout.nodes * 730
+    busy = single.layout.nodes * 200 / single.degraded.capacity
+    saved = single.layout.nodes - max(1, math.ceil(busy / 1.8))
+    assert worth.whole_nodes_low_usd == pytest.approx(saved * node - 5_000)

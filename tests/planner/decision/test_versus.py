@@ -23,8 +23,43 @@ def ask(tmp_path: Path) -> Ask:
 
 def test_a_layout_against_itself_is_one_in_every_way(ask: Ask) -> None:
     one = versus(ask, contender(ask, "a", single(2, 4)), contender(ask, "b", single(2, 4)))
-    for value in (one.equal_gpus, one.equal_usd, one.equal_promises, one.at_load.absolute):
+    assert one.in_flight is not None
+    for value in (
+        one.in_flight.equal_gpus,
+        one.in_flight.equal_usd,
+        one.equal_usd,
+        one.at_load.absolute,
+    ):
         assert value == pytest.approx(1.0)
+
+
+def test_at_a_given_rate_only_what_is_served_within_the_promises_is_compared(
+    tmp_path: Path,
+) -> None:
+    text = ARTICLE.replace("concurrency: 128", "requests_per_second: 20") + (
+        "slo: {ttft_p95_ms: 1000, tpot_p95_ms: 10}\n"
+    )
+    ask = asked(text, tmp_path)
+    one = versus(ask, contender(ask, "a", single(1, 4)), contender(ask, "b", single(2, 4)))
+    # Both keep up, so their tokens/s say nothing: 1.0 whatever they are.
+    assert one.at_load.absolute == pytest.approx(1.0)
+    assert one.in_flight is None
+    # Twice the engines serve twice as much on the same one node, which two of the first fill.
+    assert one.at_limit.absolute == pytest.approx(2.0)
+    assert one.at_limit.per_gpu_used == pytest.approx(1.0)
+    assert one.at_limit.per_usd == pytest.approx(2.0)
+    assert one.equal_usd == pytest.approx(1.0)
+    assert one.failing == ()
+    assert one.band_is_assumed
+
+
+def test_a_side_that_breaks_its_promises_is_named(tmp_path: Path) -> None:
+    text = ARTICLE.replace("concurrency: 128", "requests_per_second: 60") + (
+        "slo: {ttft_p95_ms: 1000, tpot_p95_ms: 10}\n"
+    )
+    ask = asked(text, tmp_path)
+    one = versus(ask, contender(ask, "few", single(1, 4)), contender(ask, "many", single(16, 4)))
+    assert [side.name for side in one.failing] == ["few"]
 
 
 def test_the_articles_comparison_loses_its_gain_at_equal_gpus(ask: Ask) -> None:
@@ -37,15 +72,21 @@ def test_the_articles_comparison_loses_its_gain_at_equal_gpus(ask: Ask) -> None:
     assert one.at_load.per_gpu_used == pytest.approx(one.at_load.absolute / 2)
     # One tp4 copied once, under the same 128 requests in flight.
     fleet = ask.estimate(single(2, 4)).output_tokens_per_second
-    assert one.equal_gpus == pytest.approx(one.b.estimate.output_tokens_per_second / fleet)
-    assert one.equal_gpus < one.at_load.absolute
+    assert one.in_flight is not None
+    equal = one.in_flight.equal_gpus
+    assert equal == pytest.approx(one.b.estimate.output_tokens_per_second / fleet)
+    assert equal < one.at_load.absolute
+    assert not one.band_is_assumed
     assert one.band.low < 1 < one.band.high
 
 
 def test_turned_round_it_says_the_same(ask: Ask) -> None:
     a, b = contender(ask, "a", single(8, 1)), contender(ask, "b", pools((4, 1), (1, 4)))
     there, back = versus(ask, a, b), versus(ask, b, a)
-    assert there.equal_gpus * back.equal_gpus == pytest.approx(1.0)
+    assert there.in_flight is not None
+    assert back.in_flight is not None
+    assert there.in_flight.equal_gpus * back.in_flight.equal_gpus == pytest.approx(1.0)
+    assert there.equal_usd * back.equal_usd == pytest.approx(1.0)
     assert there.band.low * back.band.high == pytest.approx(1.0)
 
 

@@ -7,7 +7,14 @@ from planning import B200, MODEL, Straight, engines, single
 
 from disagg.catalog.gpus import GPUS
 from disagg.planner.performance.bands import Band, bands_for, combined, reliability_of
-from disagg.planner.performance.calibration import Fit, Point, Refusal, features, fit
+from disagg.planner.performance.calibration import (
+    Fit,
+    Point,
+    Refusal,
+    features,
+    fit,
+    student_t,
+)
 from disagg.planner.performance.knowledge import learn
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.predictor import Worker
@@ -41,6 +48,19 @@ def test_scales_that_made_the_points_are_found(alpha: float, beta: float) -> Non
     assert made.prefill_scale == pytest.approx(beta, rel=1e-6)
     low, high = made.decode_interval
     assert low < alpha < high
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(0.15, True), (0.6, False)])
+def test_a_run_may_differ_from_the_next_but_not_contradict_it(*, noise: float, kept: bool) -> None:
+    made = fit(Straight(), truth(Straight(), 1.2, 0.5, noise=noise), prior=0.1)
+    assert isinstance(made, Fit) is kept
+
+
+def test_students_t_is_that_of_the_table() -> None:
+    # Source: any table of Student's t, one-sided 0.95.
+    for freedom, value in ((1, 6.314), (4.9, 2.132), (13, 1.771), (20, 1.725), (30, 1.697)):
+        assert student_t(freedom) == value
+    assert 1.645 < student_t(10_000) <= 1.645 + 0.053
 
 
 def test_noisy_points_make_wider_intervals() -> None:
@@ -79,6 +99,13 @@ def test_a_point_far_from_the_others_is_less_sure() -> None:
             ],
             "the points contradict",
         ),
+        # Each twice, once at twice the time: no two scales say both.
+        (
+            truth(Straight(), 1, 1) + truth(Straight(), 2, 2),
+            "the best fit misses them by",
+        ),
+        (truth(Straight(), 20, 20), "not within 0.1 to 10"),
+        (truth(Straight(), 0.05, 0.05), "not within 0.1 to 10"),
     ],
 )
 def test_points_that_cannot_tell_are_refused_with_what_to_measure(

@@ -1,5 +1,6 @@
 """The search against every layout there is, and the front against every point there is."""
 
+import math
 from itertools import product
 
 import pytest
@@ -10,7 +11,7 @@ from disagg.config.environment import Slo
 from disagg.planner.decision.sizing import searcher, size
 from disagg.planner.performance.estimate import estimate
 from disagg.planner.performance.layouts import Kind
-from disagg.planner.performance.pareto import front, operating_points
+from disagg.planner.performance.pareto import Operating, front, operating_points
 from disagg.planner.performance.search import Searcher, best_split, rates, search, workers
 
 PROMISED = Slo(ttft_p95_ms=1500, tpot_p95_ms=10)
@@ -127,7 +128,7 @@ def test_engines_the_weights_do_not_fit_are_not_looked_at() -> None:
 
 
 def test_no_point_beats_the_front_and_every_point_of_it_is_one_of_them() -> None:
-    points = operating_points(setting(), 1, data_parallel=False)
+    points = operating_points(setting(), 1, ttft_p95_ms=math.inf, data_parallel=False)
     best = front(points)
     assert set(best) <= set(points)
     for one in points:
@@ -138,6 +139,22 @@ def test_no_point_beats_the_front_and_every_point_of_it_is_one_of_them() -> None
         )
     speeds = [one.tokens_per_second_per_user for one in best]
     assert speeds == sorted(speeds)
+
+
+def test_the_front_holds_no_layout_whose_first_token_is_late() -> None:
+    asked_ = setting(input_tokens=8192)
+    free, held = (
+        operating_points(asked_, 1, ttft_p95_ms=limit, data_parallel=False)
+        for limit in (math.inf, 400.0)
+    )
+
+    def most(points: tuple[Operating, ...], kind: Kind) -> float:
+        return max(one.tokens_per_second_per_gpu for one in points if one.kind is kind)
+
+    for kind in Kind:
+        assert most(held, kind) < most(free, kind)
+    # 8,192 tokens take 164 ms on one GPU, and the front end and the hand-over their part.
+    assert operating_points(asked_, 1, ttft_p95_ms=20.0, data_parallel=False) == ()
 
 
 def test_a_whole_search_asks_for_few_estimates(tmp_path) -> None:  # noqa: ANN001

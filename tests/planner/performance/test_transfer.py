@@ -34,11 +34,7 @@ def test_the_measured_transfer_of_llama_8b_lies_between_the_ends_of_the_link() -
     four_devices = 4 * 100 / 8
     assert size / 28e9 * 1e3 == pytest.approx(37, abs=1)
     assert size / 9.6e9 * 1e3 == pytest.approx(109, abs=1)
-    link = Link(
-        slow_gb_per_second=0.2 * four_devices,
-        fast_gb_per_second=0.6 * four_devices,
-        line_gb_per_second=four_devices,
-    )
+    link = Link(prefill_gb_per_second=four_devices, decode_gb_per_second=4 * four_devices)
     assert link.slow_gb_per_second == pytest.approx(9.6, rel=0.05)
     assert link.fast_gb_per_second == pytest.approx(28, rel=0.08)
 
@@ -81,9 +77,16 @@ def test_falling_back_to_tcp_is_many_times_slower() -> None:
     assert one.tcp_ms > 5 * one.slow_ms
 
 
-def test_links_carry_a_rate_in_proportion_to_the_prefill_engines() -> None:
+def test_links_carry_what_the_role_with_less_bandwidth_carries() -> None:
     link = efa_link(B200, ONE, ONE)
     one = transfer(MODEL, 8_192, link, ONE, ONE, block=128, hybrid=False)
-    assert largest_rate(one, link, 4) == pytest.approx(4 * largest_rate(one, link, 1))
-    # 0.6 GB a prompt at 85 % of 10 GB/s.
-    assert largest_rate(one, link, 1) == pytest.approx(0.85 * 10 / 0.604, rel=0.01)
+    # 0.6 GB a prompt at 85 % of 10 GB/s, the slow end of one card of 50.
+    each = 0.85 * 10 / 0.604
+    assert largest_rate(one, link, 1, 1) == pytest.approx(each, rel=0.01)
+    assert largest_rate(one, link, 4, 4) == pytest.approx(4 * each, rel=0.01)
+    # Many send to one that receives, and one sends to many.
+    assert largest_rate(one, link, 16, 1) == pytest.approx(each, rel=0.01)
+    assert largest_rate(one, link, 1, 16) == pytest.approx(each, rel=0.01)
+    # A decode engine of four GPUs has four cards.
+    four = efa_link(B200, ONE, FOUR)
+    assert largest_rate(one, four, 16, 1) == pytest.approx(4 * each, rel=0.01)

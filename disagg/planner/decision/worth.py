@@ -1,0 +1,143 @@
+"""What two pools gain over one on the same nodes, and what that is worth in a month."""
+
+import math
+from dataclasses import dataclass
+
+from disagg.planner.ask import Ask
+from disagg.planner.decision.gain import (
+    MEASURED_BAND,
+    Gains,
+    MeasuredPair,
+    gain_band,
+    gains,
+    measured_pair,
+)
+from disagg.planner.decision.sizing import costs, side_at_limit, side_at_load
+from disagg.planner.money.savings import Change, PilotStep, Savings, savings
+from disagg.planner.performance.bands import Band
+from disagg.planner.performance.search import Found
+from disagg.units import HOURS_PER_MONTH
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The fair comparison: two pools against one, on the same nodes."""
+
+    at_limit: Gains
+    """At the most each serves within every promise: what a fleet that is full gains."""
+    at_load: Gains
+    """At the load of the question."""
+    band: Band
+    """Factors of the gain between which the truth lies, nine in ten."""
+    measured: MeasuredPair | None = None
+    """What `at_limit` was measured on; None where it is predicted."""
+
+    @property
+    def low(self) -> float:
+        """Lower bound of the gain per dollar."""
+        return self.at_limit.per_usd * self.band.low
+
+    @property
+    def high(self) -> float:
+        """Upper bound of the gain per dollar."""
+        return self.at_limit.per_usd * self.band.high
+
+
+def compared(ask: Ask, pools: Found | None, rival: Found | None) -> Compared | None:
+    """Return the gain of two pools over the best single pool on as many nodes.
+
+    A measured pair of layouts counts before a prediction. None where one of the two does not exist,
+    or neither serves anything within the promises.
+    """
+    if pools is None or rival is None:
+        return None
+    if max(one.degraded.capacity for one in (pools, rival)) <= 0:
+        return None
+    shape = ask.setting.traffic
+    at_load = gains(side_at_load(pools), side_at_load(rival))
+    asked = (shape.inputs.mean, shape.outputs.mean)
+    price = ask.price.usd_per_hour
+    pair = measured_pair(ask.question.measurements, asked, ask.instance.gpus, price)
+    if pair is not None:
+        return Compared(at_limit=pair.gains, at_load=at_load, band=MEASURED_BAND, measured=pair)
+    tokens = shape.outputs.mean
+    return Compared(
+        at_limit=gains(side_at_limit(pools, tokens), side_at_limit(rival, tokens)),
+        at_load=at_load,
+        band=gain_band(ask.bands(pools.layout), ask.bands(rival.layout)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worth:
+    """What disaggregation saves in a month at the lower bound, the middle and the upper bound."""
+
+    low: Savings
+    middle: Savings
+    high: Savings
+    whole_nodes_low_usd: float
+    """What the bill falls by at the lower bound: nodes are sold whole [USD/month]."""
+    whole_nodes_high_usd: float
+    """The same at the upper bound [USD/month]."""
+
+
+def worth(
+    ask: Ask,
+    gain: Compared,
+    rival: Found,
+    cheapest: Found,
+    pilot: tuple[PilotStep, ...],
+    *,
+    least_nodes: int,
+    volume: float | None = None,
+) -> Worth:
+    """Return what a gain is worth at the volume of the question.
+
+    Continuous: what the rival is paid for the volume, as if capacity were sold by the token, times
+    1 - 1/gain, less operations. Whole nodes: those of the cheapest single pool less the nodes that
+    a fleet with the gain needs for the same peak, less operations.
+
+    Args:
+        ask: The question.
+        gain: Two pools over one; the gain per dollar counts.
+        rival: The single pool that the gain is over.
+        cheapest: The single pool that would be bought: its whole nodes are the bill of today.
+        pilot: What finding out costs, paid back with the savings.
+        least_nodes: Fewest nodes that two pools can stand on.
+        volume: Output tokens a month. Default: that of the question on the rival.
+
+    Source: planner facts §4, continuous and integer form.
+    """
+    spent = costs(ask, rival, volume)
+    month = rival.usd_per_hour * HOURS_PER_MONTH if spent is None else spent.month.continuous_usd
+    extra = ask.question.operations.usd_per_month
+    once = ask.question.operations.once_usd + sum(step.usd for step in pilot)
+    paid = costs(ask, cheapest, volume)
+    node = ask.price.usd_per_hour * HOURS_PER_MONTH
+    nodes = cheapest.layout.nodes * (1 if paid is None else paid.month.layouts)
+    needed_now = nodes if paid is None else nodes * paid.month.used / ask.mean_over_peak
+
+    def at(factor: float) -> Savings:
+        return savings(
+            Change(
+                baseline_usd_per_month=month,
+                gain=max(factor, 1e-6),
+                # Why 1: a gain per dollar has the price in it, and both stand on the same nodes.
+                price_ratio=1.0,
+                extra_usd_per_month=extra,
+                once_usd=once,
+                fixed=ask.price.committed,
+            )
+        )
+
+    def by_whole_nodes(factor: float) -> float:
+        needed = max(least_nodes, math.ceil(needed_now / max(factor, 1e-6) - 1e-9))
+        return (0.0 if ask.price.committed else (nodes - needed) * node) - extra
+
+    return Worth(
+        low=at(gain.low),
+        middle=at(gain.at_limit.per_usd),
+        high=at(gain.high),
+        whole_nodes_low_usd=by_whole_nodes(gain.low),
+        whole_nodes_high_usd=by_whole_nodes(gain.high),
+    )
