@@ -29,10 +29,9 @@ def lines(name: str, sample: list[Row]) -> list[str]:
             one.prefill.high,
             one.prior,
         )
-        shown = ", ".join(f"{figure:.3f}" for figure in figures)
+        shown = " ".join(f"{figure:.3f}" for figure in figures)
         found.append(
-            f'    ("{name}", "{model}", "{GPUS[system]}", "{kernel}", {one.groups}, {one.rows},'
-            f" {shown}),"
+            f"{name:<8} {model:<24} {GPUS[system]} {kernel:<4} {one.groups} {one.rows:>3}  {shown}"
         )
     return found
 

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median
 
+from disagg.bench.recorded import record
 from disagg.bench.sample_models import PREDICTORS
 from disagg.bench.silicon_sample import Row, rows, sample_path
 from disagg.bench.validate import GroupErrors, aggregated, disaggregated, mape, middle
@@ -89,8 +90,13 @@ def measure(name: str, sample: list[Row]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print every table, then the figures as JSON; --json FILE keeps them."""
+    """Print every table, then the figures as JSON; --json FILE keeps them.
+
+    --record DIR writes the rows and the answers of silicon for tests that run without it.
+    """
     sample = rows(sample_path())
+    if "--record" in sys.argv:
+        record(sample, PREDICTORS["silicon"], Path(sys.argv[sys.argv.index("--record") + 1]))
     print(f"{len(sample)} measurements after copies are removed")
     found = {name: measure(name, sample) for name in PREDICTORS}
     text = json.dumps(found, indent=2)

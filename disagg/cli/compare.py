@@ -91,6 +91,13 @@ def _contender(loaded: Loaded, text: str) -> "Contender":
         except LayoutTextError as error:
             raise _problem(error.code, error.got, error.need, error.fix) from error
         return contender(ask, text, layout)
+    if not Path(text).exists():
+        raise _problem(
+            "DISAGG-FILE-001",
+            f"{text!r} is no file and no layout",
+            "an environment file, or a layout such as 2xtp4 or 4xtp1+1xtp4",
+            "check the path, or write the layout as COUNTxtpSIZE",
+        )
     environment = load_environment(Path(text)).environment
     layout = layout_of(environment)
     types = sorted({one.instance_type for one in groups(environment.capacity).values()})

@@ -26,8 +26,8 @@ class _FileOrRefresh(TyperGroup):
     """Takes `cost FILE` as well as `cost refresh`: what is no verb of its own is a file."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the hidden verb `of` before anything that is not a verb or an option of the group."""
-        if args and args[0] not in {*self.commands, "--help"}:
+        """Put the hidden verb `of` before anything that is not a verb; its help is that of all."""
+        if args and args[0] not in self.commands:
             args = ["of", *args]
         return list(super().parse_args(ctx, args))
 
@@ -64,6 +64,7 @@ def of(
     """Show $/hour, $/million tokens, whole-node steps, break-even, idle and pilot of a file.
 
     An environment is counted with its own layout, a workload file with the best one of two pools.
+    `disagg cost refresh` asks AWS for today's prices.
     """
     from disagg.config.prices import bundled_prices, load_prices  # noqa: PLC0415
     from disagg.planner.ask import layout_of  # noqa: PLC0415

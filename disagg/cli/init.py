@@ -13,6 +13,8 @@ from disagg.errors import InvalidInputError, Problem
 app = typer.Typer(add_completion=False)
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
+_TENSOR_PARALLEL = (1, 2, 4, 8)
+_PREFILL = "serving.prefill."
 
 
 @app.command(epilog="Example: disagg init pilot --account 123456789012 --region us-west-2")
@@ -32,7 +34,8 @@ def init(
 ) -> None:
     """Write a commented environment file: two GPU nodes, prefill and decode apart.
 
-    The result is checked before it is written; an existing file is never overwritten (exit 64).
+    Prefill engines are the smallest that hold the model and its longest request. The result is
+    checked before it is written; an existing file is never overwritten (exit 64).
     """
     from disagg.checks.environment import check  # noqa: PLC0415
     from disagg.config.yaml_reader import read_text  # noqa: PLC0415
@@ -58,14 +61,19 @@ def init(
         "instance-type": instance_type,
         "model": model,
     }
-    text = template(values)
-    try:
-        check(read_text(text, target.as_posix()))
-    except InvalidInputError as error:
-        # Why: the file does not exist, so the options are what is wrong.
-        raise InvalidInputError(
-            [replace(one, file="disagg init", line=0, column=0) for one in error.problems]
-        ) from error
+    for tensor_parallel in _TENSOR_PARALLEL:
+        text = template(values, tensor_parallel)
+        try:
+            check(read_text(text, target.as_posix()))
+        except InvalidInputError as error:
+            larger = any(one.path.startswith(_PREFILL) for one in error.problems)
+            if larger and tensor_parallel < _TENSOR_PARALLEL[-1]:
+                continue
+            # Why: the file does not exist, so the options are what is wrong.
+            raise InvalidInputError(
+                [replace(one, file="disagg init", line=0, column=0) for one in error.problems]
+            ) from error
+        break
     directory.mkdir(parents=True, exist_ok=True)
     with target.open("x", encoding="utf-8") as file:
         file.write(text)
@@ -73,13 +81,26 @@ def init(
     say(f"edit it, then: disagg plan {target.as_posix()}")
 
 
-def template(values: dict[str, str]) -> str:
-    """Return the commented file with the values of the options."""
+def template(values: dict[str, str], tensor_parallel: int) -> str:
+    """Return the commented file with the values of the options.
+
+    Args:
+        values: By option.
+        tensor_parallel: GPUs of a prefill engine; a node is filled with them. Decode engines have
+            four, or as many.
+    """
+    from disagg.catalog.instances import INSTANCE_TYPES  # noqa: PLC0415
     from disagg.catalog.regions import REGIONS  # noqa: PLC0415
 
     known = REGIONS.get(values["region"])
     prefix, partition = (known.zone_id_prefix, known.partition) if known else ("usw2", "aws")
+    instance = INSTANCE_TYPES.get(values["instance-type"])
+    gpus = instance.gpus if instance else _TENSOR_PARALLEL[-1]
+    engines: dict[str, str] = {}
+    for role, each in (("prefill", tensor_parallel), ("decode", max(4, tensor_parallel))):
+        fits = min(each, gpus)
+        engines |= {f"{role}-tp": f"{fits}", f"{role}-replicas": f"{gpus // fits}"}
     text = (files("disagg.cli") / "environment.yaml.template").read_text("utf-8")
-    for key, value in {**values, "zone": prefix, "partition": partition}.items():
+    for key, value in {**values, **engines, "zone": prefix, "partition": partition}.items():
         text = text.replace(f"<{key}>", value)
     return text

@@ -114,12 +114,11 @@ def write_page(report: "Report", target: Path) -> None:
     say(f"wrote {target.as_posix()}")
 
 
-def write_plot(report: "Report", target: Path) -> None:
-    """Write the first plot of an answer as SVG or PNG, by the name of the file.
+def is_plot(target: Path) -> None:
+    """Refuse a name that says no kind of picture.
 
     Raises:
-        MissingToolError: The extra `report` is not installed.
-        InvalidInputError: DISAGG-FILE-007, another kind of file.
+        InvalidInputError: DISAGG-FILE-007, neither .svg nor .png.
     """
     if target.suffix not in {".svg", ".png"}:
         raise InvalidInputError(
@@ -134,6 +133,14 @@ def write_plot(report: "Report", target: Path) -> None:
                 )
             ]
         )
+
+
+def write_plot(report: "Report", target: Path) -> None:
+    """Write the first plot of an answer as SVG or PNG, by the name of the file.
+
+    Raises:
+        MissingToolError: The extra `report` is not installed.
+    """
     with _report_extra():
         from disagg.report.plots import png, svg  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from disagg.cli.planning import (
     QuestionFile,
     StaleOption,
     answer,
+    is_plot,
     load,
     write_plot,
 )
@@ -41,15 +42,17 @@ def size(
 ) -> None:
     """Find the best layouts for a workload, with and without disaggregation.
 
-    The cheapest that keep every promise come first. --write puts the best layout of two pools into
-    an environment file, shown as a patch first; everything else in the file stays as it is.
+    The cheapest that keep every promise come first. --write puts the best layout of two pools, its
+    workload and its promises into an environment file, shown as a patch first; everything else in
+    the file stays as it is.
     """
     from disagg.planner.decision.sizing import size as sized  # noqa: PLC0415
     from disagg.report.patch import patch, patched  # noqa: PLC0415
     from disagg.report.sizing import pareto_plot, size_json, size_report  # noqa: PLC0415
 
-    loaded = load(workload, predictor, prices, accept_stale=accept_stale)
-    ask = loaded.ask
+    if plot is not None:
+        is_plot(plot)
+    ask = load(workload, predictor, prices, accept_stale=accept_stale).ask
     found = sized(ask)
     nodes = found.pools.layout.nodes if found.pools else 1
     drawn, fronts = pareto_plot(ask, nodes)
@@ -60,8 +63,10 @@ def size(
     if plot is not None:
         write_plot(report, plot)
     if write is not None:
-        text, difference = patched(write, found.pools, ask)
-        say(difference.rstrip("\n") or f"{write.as_posix()}: already so")
-        write_whole(write, text)
+        made = patched(write, found, ask)
+        say(made.difference.rstrip("\n") or f"{write.as_posix()}: already so")
+        for one in made.warnings:
+            say(f"warning: {one}")
+        write_whole(write, made.text)
     if not found.found or not found.found[0].meets:
         raise typer.Exit(Exit.FOUND)

@@ -124,7 +124,7 @@ class Question:
     apiVersion: Literal["disagg/v1"]  # noqa: N815  Why: the key of the file, as in environments.
     kind: Literal["Workload"]
     model: Annotated[str, Field(examples=["openai/gpt-oss-120b"])]
-    """A model of the catalogue by its Hugging Face id, or any name with `model_config`."""
+    """A model of the catalogue by its Hugging Face id, or any name with `model_config_file`."""
     model_config_file: Annotated[str, Field(examples=["./config.json"])] | None = None
     """`config.json` of a model the catalogue lacks, relative to this file."""
     weight_gib: Annotated[float, Field(gt=0, le=100_000)] | None = None

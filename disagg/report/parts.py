@@ -80,11 +80,19 @@ def layout_row(ask: Ask, one: Found) -> tuple[str, ...]:
         f"{estimate.output_tokens_per_second:,.0f}",
         milliseconds(times.ttft_p95_ms.low, times.ttft_p95_ms.high),
         f"{band.low:,.1f} to {band.high:,.1f}",
-        f"{one.degraded.meets:.2f}" + ("" if one.meets else " no"),
+        f"{one.degraded.meets:.2f}" + _not_kept(one),
         f"{one.degraded.capacity:,.1f}",
         each,
         one.degraded.bottleneck,
     )
+
+
+def _not_kept(one: Found) -> str:
+    if one.meets:
+        return ""
+    if not one.survives:
+        return " no: spare"
+    return " no" if one.degraded.serves else " no: load"
 
 
 def estimate_json(one: Estimate) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import difflib
 import io
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from disagg.checks.environment import check
 from disagg.config.yaml_reader import read, read_text
 from disagg.errors import InvalidInputError, Problem
 from disagg.planner.ask import Ask
+from disagg.planner.decision.sizing import Sizing
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.search import Found
 
@@ -54,43 +57,49 @@ def patch(layout: Layout) -> dict[str, Any] | None:
     }
 
 
-def patched(target: Path, found: Found | None, ask: Ask) -> tuple[str, str]:
-    """Return the text of an environment with a layout in it, and the difference to what it was.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patched:
+    """An environment file with a layout in it."""
+
+    text: str
+    difference: str
+    """Unified, without context."""
+    warnings: tuple[str, ...]
+    """What a reader must know before applying it."""
+
+
+def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
+    """Return an environment with the best layout of two pools, its workload and its promises.
+
+    The best is the cheapest that keeps every promise and can be said in an environment; of two, the
+    one placed as the file says.
 
     Raises:
         InvalidInputError: The file is no sound environment, before or after; or DISAGG-LAY-003,
-            the layout keeps not every promise or cannot be said in one.
+            no layout keeps every promise and can be said in one.
     """
     before = target.read_text("utf-8") if target.is_file() else ""
-    check(read(target))
-    change = patch(found.layout) if found is not None and found.meets else None
+    placement = check(read(target)).environment.serving.placement
+    found = _best(sizing, colocated=placement == "colocate")
+    change = None if found is None else patch(found.layout)
     if found is None or change is None:
-        got = "no layout of two pools" if found is None else str(found.layout)
-        if found is not None and not found.meets:
-            got += ", which does not keep the promises at this load"
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-LAY-003",
-                    file=target.as_posix(),
-                    path="serving",
-                    got=got,
-                    need="two pools that keep every promise, with tensor parallelism only",
-                    fix="set search.data_parallel to false, or more search.gpus, or promise less",
-                )
-            ]
-        )
+        raise InvalidInputError([_no_layout(target, sizing)])
     change["serving"]["model"] = ask.model.name
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = _LONG_LINE
     data = yaml.load(before)
-    capacity = data["capacity"]
-    for name in [name for name in capacity if name not in change["capacity"]]:
-        del capacity[name]
-    for section, wanted in change.items():
-        _merge(data[section], wanted)
-    for group in capacity.values():
+    asked = {"workload": _given(ask.question.workload)}
+    if ask.question.slo is not None:
+        asked["slo"] = _given(ask.question.slo)
+    for section, wanted in asked.items():
+        kept = data.setdefault(section, {})
+        for name in [name for name in kept if name not in wanted]:
+            del kept[name]
+    for name in [name for name in data["capacity"] if name not in change["capacity"]]:
+        del data["capacity"][name]
+    _merge(data, change | asked)
+    for group in data["capacity"].values():
         if group.get("desired_nodes", 0) > group["nodes"]:
             group["desired_nodes"] = group["nodes"]
     buffer = io.StringIO()
@@ -104,14 +113,61 @@ def patched(target: Path, found: Found | None, ask: Ask) -> tuple[str, str]:
         f"{target.as_posix()} after",
         n=0,
     )
-    return after, "".join(lines)
+    return Patched(
+        text=after, difference="".join(lines), warnings=tuple(_warnings(sizing, found, placement))
+    )
+
+
+def _best(sizing: Sizing, *, colocated: bool) -> Found | None:
+    able = [one for one in sizing.found if one.meets and patch(one.layout) is not None]
+    return min(
+        able,
+        key=lambda one: (one.usd_per_hour, one.layout.colocated is not colocated),
+        default=None,
+    )
+
+
+def _no_layout(target: Path, sizing: Sizing) -> Problem:
+    best = sizing.pools
+    got = "no layout of two pools" if best is None else str(best.layout)
+    if best is not None and not best.meets:
+        got += ", which does not keep the promises at this load"
+    return Problem(
+        code="DISAGG-LAY-003",
+        file=target.as_posix(),
+        path="serving",
+        got=got,
+        need="two pools that keep every promise, with tensor parallelism only",
+        fix="set search.data_parallel to false, or more search.gpus, or promise less",
+    )
+
+
+def _given(section: Any) -> dict[str, Any]:
+    """Return the keys of a section that differ from their defaults; whole numbers without `.0`."""
+    return {
+        one.name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for one in fields(section)
+        if (value := getattr(section, one.name)) != one.default
+    }
+
+
+def _warnings(sizing: Sizing, found: Found, placement: str) -> Iterator[str]:
+    cheapest = sizing.found[0]
+    if cheapest.layout.prefill is None:
+        yield (
+            f"the cheapest layout for this workload has no pools: {cheapest.layout},"
+            f" ${cheapest.usd_per_hour:,.2f}/h against ${found.usd_per_hour:,.2f}/h;"
+            " an environment always has two, so ask first: disagg decide"
+        )
+    if found.layout.colocated is not (placement == "colocate"):
+        now = "colocate" if found.layout.colocated else "separate_nodes"
+        yield f"serving.placement was {placement} and is {now}: it takes fewer nodes"
 
 
 def _merge(at: Any, wanted: dict[str, Any]) -> None:
     for name, value in wanted.items():
         if isinstance(value, dict):
-            if name not in at:
-                at[name] = {}
+            at.setdefault(name, {})
             _merge(at[name], value)
         else:
             at[name] = value

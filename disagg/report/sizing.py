@@ -10,7 +10,7 @@ from disagg.planner.performance.layouts import Kind
 from disagg.planner.performance.pareto import Operating, front, operating_points
 from disagg.planner.performance.search import Found
 from disagg.planner.performance.startup import startup
-from disagg.report.parts import LAYOUT_COLUMNS, found_json, layout_row, notes, origins
+from disagg.report.parts import LAYOUT_COLUMNS, found_json, layout_json, layout_row, notes, origins
 from disagg.report.structure import Plot, Report, Series, Table
 
 SCHEMA_VERSION = 1
@@ -72,11 +72,11 @@ def size_report(ask: Ask, sizing: Sizing, plots: Iterable[Plot]) -> Report:
     """Return the answer as a page."""
     best = sizing.found[0] if sizing.found else None
     rows = tuple(layout_row(ask, one) for one in shown(sizing))
-    start = "" if best is None else _starts(ask, best)
+    said = [] if best is None else [_starts(ask, best), *_margin(ask, sizing, best)]
     return Report(
         title=f"Layouts for {ask.name}",
         headline=_headline(ask, best),
-        lines=tuple(line for line in (start,) if line),
+        lines=tuple(said),
         tables=(
             Table(
                 title="Best layouts, cheapest first",
@@ -84,7 +84,8 @@ def size_report(ask: Ask, sizing: Sizing, plots: Iterable[Plot]) -> Report:
                 rows=rows,
                 note=(
                     "Ranges are the 90 % bands. `kept with p` is the probability that both promises"
-                    " are kept; `no` marks layouts that do not serve the load surely enough."
+                    " are kept; `no` marks layouts that do not, and says where it is the load or a"
+                    " missing spare engine."
                     " `most req/s` is where the first promise breaks."
                 ),
             ),
@@ -104,8 +105,9 @@ def _headline(ask: Ask, best: Found | None) -> str:
             f" probability {best.confidence:g}; closest: {best.layout}"
             f" (probability {best.degraded.meets:.2f})."
         )
+    kept = "serves the load (nothing is promised)" if ask.slo is None else "keeps every promise"
     return (
-        f"Cheapest that keeps every promise: {best.layout} on {best.layout.nodes} x"
+        f"Cheapest that {kept}: {best.layout} on {best.layout.nodes} x"
         f" {ask.instance.name}, ${best.usd_per_hour:,.2f}/h."
     )
 
@@ -118,6 +120,24 @@ def _starts(ask: Ask, best: Found) -> str:
     )
 
 
+def _margin(ask: Ask, sizing: Sizing, best: Found) -> list[str]:
+    """Return how much of the layout is there because predictions are not exact."""
+    exact = sizing.exact
+    if exact is None or (best.meets and exact.usd_per_hour >= best.usd_per_hour):
+        return []
+    margin = (
+        f"{best.layout.nodes - exact.layout.nodes} of {best.layout.nodes} nodes are"
+        if best.meets
+        else "the rest is"
+    )
+    text = (
+        f"If every prediction were exact, {exact.layout} on {exact.layout.nodes} x"
+        f" {ask.instance.name} would do: {margin} the price of not knowing, which measurements of"
+        " yours make smaller (disagg decide says which)."
+    )
+    return [text]
+
+
 def size_json(
     ask: Ask, sizing: Sizing, fronts: dict[Kind, tuple[Operating, ...]]
 ) -> dict[str, Any]:
@@ -128,6 +148,9 @@ def size_json(
         "model": ask.model.name,
         "instance_type": ask.instance.name,
         "predictor": ask.knowledge.predictor.name,
+        "if_predictions_were_exact": None
+        if sizing.exact is None
+        else layout_json(sizing.exact.layout),
         "layouts": [found_json(ask, one) for one in sizing.found],
         "pareto": {
             str(kind): [

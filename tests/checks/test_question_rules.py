@@ -68,6 +68,10 @@ PAIRS = {
             "pricing": {"capacity_block": {"upfront_usd": 1000, "nodes": 1, "hours": 24}},
         },
     ),
+    "DISAGG-SLO-004": Pair(
+        {"slo": {"ttft_p95_ms": 20, "tpot_p95_ms": 10}},
+        {"slo": {"ttft_p95_ms": 21, "tpot_p95_ms": 10}},
+    ),
     # 141.1 GB over 8 x 4.8 TB/s are 3.67 ms.
     "DISAGG-SLO-002": Pair(
         LLAMA | {"slo": {"ttft_p95_ms": 1000, "tpot_p95_ms": 3}},

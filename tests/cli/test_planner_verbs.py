@@ -99,7 +99,27 @@ def test_the_patch_that_is_written_is_a_sound_environment_with_that_layout(
     # The difference is shown, and what it does not name stays, comments too.
     assert "@@" in said.err
     assert "must offer p6-b200" in target.read_text("utf-8")
-    assert yaml.safe_load(before)["workload"] == after["workload"]
+    # The layout answers this workload and these promises, so they go with it.
+    asked = yaml.safe_load(Path(AGENTS).read_text("utf-8"))
+    del asked["workload"]["mean_over_peak"]  # 0.5, the default.
+    assert (after["workload"], after["slo"]) == (asked["workload"], asked["slo"])
+    assert "requests_per_second: 120," in target.read_text("utf-8")
+    assert yaml.safe_load(before)["network"] == after["network"]
+    # Asked again, the environment itself is served.
+    assert data(capsys, "plan", str(target))["expected"]["probability_kept"] >= 0.8
+
+
+def test_a_patch_says_that_no_pools_are_cheaper_and_keeps_the_placement_where_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "mine.yaml"
+    target.write_text(Path(PILOT).read_text("utf-8"), encoding="utf-8")
+    assert main(["size", AGENTS, *FAST, "--write", str(target)]) == 0
+    assert "the cheapest layout for this workload has no pools" in capsys.readouterr().err
+    # Two layouts of three nodes serve it, one apart and one shared: the file says apart.
+    assert yaml.safe_load(target.read_text("utf-8"))["serving"]["placement"] == "separate_nodes"
+    assert main(["size", ARTICLE, *FAST, "--write", str(target)]) == 0
+    assert "serving.placement was separate_nodes and is colocate" in capsys.readouterr().err
 
 
 def test_nothing_is_written_into_a_file_that_is_no_environment(

@@ -27,8 +27,8 @@ _SERVICE_PREFIXES = range(12, 25)
 
 
 def suggest(wrong: str, known: list[str], *, otherwise: str) -> str:
-    """Return `did you mean ...?` for a near miss, else what to do otherwise."""
-    near = get_close_matches(wrong, known, n=1)
+    """Return `did you mean ...?` for a near miss or a beginning, else what to do otherwise."""
+    near = get_close_matches(wrong, known, n=1) or [one for one in known if one.startswith(wrong)]
     return f"did you mean {near[0]!r}?" if near else otherwise
 
 

@@ -1,6 +1,6 @@
 """The door for questions: a workload file or an environment in, a checked question out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from disagg.catalog.images import IMAGE_PROFILES
@@ -21,6 +21,10 @@ from disagg.planner.layout import groups
 
 QUESTION_RULES: tuple[Rule, ...] = rules_of(rules)
 _SHARED = rules_of(workload_rules)
+_OF_QUESTIONS = frozenset(one.name for one in fields(Question)) - frozenset(
+    one.name for one in fields(Environment)
+)
+"""Keys that only a workload file has: one of them tells it from an environment."""
 _PRICING = tuple(one for one in ENVIRONMENT_RULES if one.code == "DISAGG-PRC-004")
 
 
@@ -43,7 +47,7 @@ def load_question(path: Path, prices: Prices) -> Asked:
         InvalidInputError: Every problem of the file, in the order of its lines.
     """
     document = read(path)
-    if isinstance(document.data, dict) and "kind" not in document.data:
+    if isinstance(document.data, dict) and document.data.keys().isdisjoint(_OF_QUESTIONS):
         checked = check(document, prices)
         if not one_type(checked.environment):
             raise InvalidInputError([_two_types(document, checked.environment)])

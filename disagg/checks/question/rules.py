@@ -15,6 +15,7 @@ from disagg.planner.ask import OFFERS
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld
 from disagg.planner.performance.search import TENSOR_PARALLEL, workers
+from disagg.planner.performance.setting import FRONT_END_MS
 
 
 @rule("DISAGG-ASK-001")
@@ -198,6 +199,22 @@ def promise_is_above_the_memory_floor(
             got=f"{slo.tpot_p95_ms} ms a token",
             need=f"{floor:.1f} ms or more, the time {largest} GPUs take to read the active weights",
             fix="promise more time, or take a smaller or quantized model",
+        )
+
+
+@rule("DISAGG-SLO-004")
+def first_token_has_time_for_the_front_end(slo: Slo | None) -> Iterator[Finding]:
+    """The time to the first token is longer than the way from the client to the engine and back.
+
+    HTTP, tokenizer and router take 20 ms before any prefill. A promise below that is mostly one in
+    seconds where milliseconds are asked for.
+    """
+    if slo is not None and slo.ttft_p95_ms <= FRONT_END_MS:
+        yield Finding(
+            at=("slo", "ttft_p95_ms"),
+            got=f"{slo.ttft_p95_ms} ms to the first token",
+            need=f"more than {FRONT_END_MS:g} ms, what the front end alone takes",
+            fix=f"values are milliseconds: {slo.ttft_p95_ms} s are {slo.ttft_p95_ms * 1_000:,}",
         )
 
 

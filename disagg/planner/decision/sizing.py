@@ -1,11 +1,13 @@
 """The layouts that answer a question, and what each costs at the volume of the question."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disagg.config.workload import Question
 from disagg.planner.ask import Ask
 from disagg.planner.decision.gain import Side
 from disagg.planner.money.unit_cost import Month, Priced, UnitCost, month, unit_cost
+from disagg.planner.performance.bands import EXACT
+from disagg.planner.performance.estimate import estimate
 from disagg.planner.performance.layouts import Kind
 from disagg.planner.performance.search import Found, Searcher, aggregated, search, workers
 
@@ -25,6 +27,8 @@ class Sizing:
     """The best disaggregated layout."""
     rival: Found | None
     """The best aggregated layout on as many nodes as `pools`: the fair comparison."""
+    exact: Found | None
+    """The cheapest that would do if every prediction were exact."""
 
 
 def searcher(ask: Ask) -> Searcher:
@@ -56,7 +60,14 @@ def size(ask: Ask) -> Sizing:
         single=_best(found, Kind.AGGREGATED),
         pools=pools,
         rival=None if pools is None else rival_of(ask, tool, pools.layout.nodes),
+        exact=next((one for one in search(_exact(ask, tool)) if one.meets), None),
     )
+
+
+def _exact(ask: Ask, tool: Searcher) -> Searcher:
+    """Return the same search with every prediction taken as it is."""
+    setting = replace(tool.setting, bands=EXACT, engines=tool.setting.engines)
+    return replace(tool, setting=setting, evaluate=lambda one: estimate(setting, one, ask.slo))
 
 
 def rival_of(ask: Ask, tool: Searcher, nodes: int) -> Found | None:

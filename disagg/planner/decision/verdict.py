@@ -260,7 +260,7 @@ def _first_step(ask: Ask, sizing: Sizing, *, calibrated: bool) -> str:
     if calibrated and sizing.pools is not None and sizing.pools.layout.prefill is not None:
         first, second = sizing.pools.layout.prefill.worker, sizing.pools.layout.engines.worker
         return (
-            f"step 2 of the playbook, the two-node prototype: prefill engines of {first} and decode"
+            f"step 2 of the pilot, the two-node prototype: prefill engines of {first} and decode"
             f" engines of {second} on two nodes beside the baseline, the same prompts, KV-aware"
             " routing on; put its figures under `measurements:` with `prefill:`"
         )
@@ -281,6 +281,6 @@ def _first_step(ask: Ask, sizing: Sizing, *, calibrated: bool) -> str:
         else "concurrency 16 and 64 at 1,024 tokens in and out, and again at 8,192 in and 1,024 out"
     )
     return (
-        f"step 1 of the playbook, the single-node baseline: for engines of {shown} measure"
+        f"step 1 of the pilot, the single-node baseline: for engines of {shown} measure"
         f" {points}, three runs each, and put the figures under `measurements:`"
     )

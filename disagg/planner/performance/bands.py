@@ -82,6 +82,18 @@ class Bands:
     origin: Source
 
 
+_EXACT = Band(low=1.0, high=1.0)
+EXACT = Bands(
+    tpot=_EXACT,
+    prefill=_EXACT,
+    disaggregated=_EXACT,
+    calibrated=False,
+    known=False,
+    origin=RELIABILITY_SOURCE,
+)
+"""No band at all: what a layout would do if every prediction were exact."""
+
+
 def combined(first: Band, second: Band) -> Band:
     """Return the band of a ratio of two predictions whose errors are independent.
 

@@ -99,9 +99,9 @@ def test_a_point_far_from_the_others_is_less_sure() -> None:
             ],
             "the points contradict",
         ),
-        # Each twice, once at twice the time: no two scales say both.
+        # Each twice, once at four times the time: no two scales say both.
         (
-            truth(Straight(), 1, 1) + truth(Straight(), 2, 2),
+            truth(Straight(), 1, 1) + truth(Straight(), 4, 4),
             "the best fit misses them by",
         ),
         (truth(Straight(), 20, 20), "not within 0.1 to 10"),
