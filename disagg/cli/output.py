@@ -28,7 +28,11 @@ EnvironmentFile = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--output", "-o", help="How to print the result.")]
 DistOption = Annotated[
-    Path, typer.Option("--dist", help="Directory to write to, below <dist>/<name>.")
+    Path,
+    typer.Option(
+        "--dist",
+        help="Directory to write to, below <dist>/<name>: environments of one name share it.",
+    ),
 ]
 DEFAULT_DIST = Path("dist")
 

@@ -8,6 +8,8 @@ from disagg.local.cluster.report import Report, Waiting
 from disagg.quantities import quantity
 
 _LONGEST_TEXT = 600
+_MEANT = {"IPC_LOCK": " (meant: RDMA pins memory; DISAGG-POD-010 lets nothing else by)"}
+"""What to add to a server's warning that is no surprise."""
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -17,7 +19,8 @@ def lines(report: Report) -> Iterator[str]:
     yield "GPU groups are at their largest size here, whatever the file starts them with."
     yield from _placed(report)
     for warned in report.applied.warnings:
-        yield f"  accepted with a warning: {warned.name}: {warned.message[:_LONGEST_TEXT]}"
+        meant = next((why for text, why in _MEANT.items() if text in warned.message), "")
+        yield f"  accepted with a warning: {warned.name}: {warned.message[:_LONGEST_TEXT]}{meant}"
     if report.losses:
         yield from _losses(report)
         yield from _drains(report)
