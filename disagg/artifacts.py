@@ -15,6 +15,7 @@ from disagg.checks.templates import check_templates
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem, Severity
 from disagg.node import use_packaged_node
+from disagg.planner.runbook import runbooks
 
 Templates = dict[str, dict[str, Any]]
 Manifests = dict[str, list[dict[str, Any]]]
@@ -101,11 +102,22 @@ def write_chart_values(environment: Environment, directory: Path) -> Path:
     return directory
 
 
+def write_runbooks(environment: Environment, directory: Path) -> None:
+    """Write a page for each Capacity Block into `directory`; without one there is no directory."""
+    pages = runbooks(environment)
+    if pages:
+        directory.mkdir()
+    for name, text in pages.items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
 Judge = Callable[[Written], None]
 
 
 def write_all(environment: Environment, dist: Path, *, judge: Judge | None = None) -> Written:
-    """Write manifests, chart values and stacks to `<dist>/<name>`, replaced whole or not at all.
+    """Write everything of an environment to `<dist>/<name>`, replaced whole or not at all.
+
+    Manifests, chart values, runbooks and stacks.
 
     Args:
         environment: A checked environment.
@@ -120,6 +132,7 @@ def write_all(environment: Environment, dist: Path, *, judge: Judge | None = Non
         manifests = render(environment)
         write_manifests(manifests, fresh / "manifests")
         write_chart_values(environment, fresh / "charts")
+        write_runbooks(environment, fresh / "runbooks")
         templates = write_stacks(environment, fresh / "stacks")
         if judge is not None:
             judge(Written(fresh, manifests, templates))

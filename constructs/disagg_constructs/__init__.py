@@ -1,13 +1,16 @@
 """AWS CDK constructs for disaggregated LLM inference, usable in VPCs and clusters of others."""
 
+from disagg_constructs.block_end import BlockEnd, BlockEndProps
 from disagg_constructs.cluster import EksCluster, EksClusterProps
 from disagg_constructs.fabric import EfaFabric, EfaFabricProps
-from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps
+from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps, Reserved
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
 
 __all__ = [
+    "BlockEnd",
+    "BlockEndProps",
     "EfaFabric",
     "EfaFabricProps",
     "EksCluster",
@@ -18,6 +21,7 @@ __all__ = [
     "NetworkProps",
     "PodIdentity",
     "PodIdentityProps",
+    "Reserved",
     "SystemNodeGroup",
     "SystemNodeGroupProps",
 ]

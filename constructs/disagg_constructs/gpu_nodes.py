@@ -22,6 +22,19 @@ from disagg_constructs.system_nodes import node_role
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reserved:
+    """Capacity that was bought before; nodes start in it and nowhere else."""
+
+    reservation_id: str | None = None
+    """`cr-...`; give this or `resource_group_arn`."""
+    resource_group_arn: str | None = None
+    """ARN of a resource group of on-demand capacity reservations."""
+    capacity_block: bool = False
+    """Whether it is a Capacity Block for ML: no placement group, and EKS empties the group 40
+    minutes before its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GpuNodeGroupProps:
     """Which nodes, how many, and the network they are wired to."""
 
@@ -49,8 +62,11 @@ class GpuNodeGroupProps:
     ami_release_version: str | None = None
     """Release of the AMI, such as `1.34.2-20261101`. Default: the newest when the group is made or
     its version changes."""
+    reserved: Reserved | None = None
+    """What was bought before for these nodes. Default: they are bought on demand."""
     placement_group_name: str | None = None
-    """Placement group of the fabric. Default: EC2 places the nodes where it likes."""
+    """Placement group of the fabric, or the one a reservation was made in. Default: EC2 places the
+    nodes where it likes."""
     root_volume_gib: int = 200
     """Encrypted root volume [GiB]; images, containers and pod logs live on the local NVMe disks."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -72,14 +88,15 @@ class GpuNodeGroup(Construct):
     *Creates*: one launch template, one managed node group, one IAM role unless `node_role` is
     given.
     *Cost*: `desired_nodes` x the price of `instance_type` (p6-b200.48xlarge: about 114 USD/h on
-    demand).
-    *Replaces on change of*: `cluster_name`, `subnet`, `node_role`. A change of `instance_type`,
+    demand); what is reserved is paid for without nodes too.
+    *Replaces on change of*: `cluster_name`, `subnet`, `node_role`, and between a Capacity Block and
+    anything else. Scale to 0 nodes before that, and before an upgrade of nodes in a block: there is
+    no instance to spare. A change of `instance_type`,
     interfaces, volume, tags or placement makes a new launch template version, and every node is
     replaced, one at a time.
 
-    Source: EKS user guide "launch-templates" (what a template must not hold) and "node-efa"; EC2
-    user guide
-        "efa-acc-inst-types" for the interfaces.
+    Source: EKS user guide "launch-templates" (what a template must not hold), "node-efa" and
+        "capacity-blocks-mng"; EC2 user guide "efa-acc-inst-types" for the interfaces.
     """
 
     node_group: eks.CfnNodegroup
@@ -103,7 +120,7 @@ class GpuNodeGroup(Construct):
             ami_type="AL2023_x86_64_NVIDIA",
             version=props.kubernetes_version,
             release_version=props.ami_release_version,
-            capacity_type="ON_DEMAND",
+            capacity_type=_capacity_type(props.reserved),
             launch_template=eks.CfnNodegroup.LaunchTemplateSpecificationProperty(
                 id=template.ref, version=template.attr_latest_version_number
             ),
@@ -145,12 +162,40 @@ class GpuNodeGroup(Construct):
             placement=None
             if props.placement_group_name is None
             else ec2.CfnLaunchTemplate.PlacementProperty(group_name=props.placement_group_name),
+            instance_market_options=_market(props.reserved),
+            capacity_reservation_specification=_target(props.reserved),
             tag_specifications=tag_specifications(
                 {"Name": self.node.path, "disagg:role": props.role, **props.tags}
             ),
             user_data=cdk.Fn.base64(local_storage_user_data()),
         )
         return ec2.CfnLaunchTemplate(self, "LaunchTemplate", launch_template_data=data)
+
+
+def _capacity_type(reserved: Reserved | None) -> str:
+    return "CAPACITY_BLOCK" if reserved is not None and reserved.capacity_block else "ON_DEMAND"
+
+
+def _market(
+    reserved: Reserved | None,
+) -> ec2.CfnLaunchTemplate.InstanceMarketOptionsProperty | None:
+    if reserved is None or not reserved.capacity_block:
+        return None
+    return ec2.CfnLaunchTemplate.InstanceMarketOptionsProperty(market_type="capacity-block")
+
+
+def _target(
+    reserved: Reserved | None,
+) -> ec2.CfnLaunchTemplate.CapacityReservationSpecificationProperty | None:
+    if reserved is None:
+        return None
+    # Why no preference beside it: EC2 takes one of the two.
+    return ec2.CfnLaunchTemplate.CapacityReservationSpecificationProperty(
+        capacity_reservation_target=ec2.CfnLaunchTemplate.CapacityReservationTargetProperty(
+            capacity_reservation_id=reserved.reservation_id,
+            capacity_reservation_resource_group_arn=reserved.resource_group_arn,
+        )
+    )
 
 
 def _instance_type(props: GpuNodeGroupProps) -> InstanceType:
@@ -165,7 +210,24 @@ def _instance_type(props: GpuNodeGroupProps) -> InstanceType:
             f"desired_nodes, max_nodes: got {props.desired_nodes}, {props.max_nodes};"
             " need 0 <= desired_nodes <= max_nodes and max_nodes >= 1"
         )
+    _check_reserved(props)
     return known
+
+
+def _check_reserved(props: GpuNodeGroupProps) -> None:
+    reserved = props.reserved
+    if reserved is None:
+        return
+    if (reserved.reservation_id is None) == (reserved.resource_group_arn is None):
+        raise ValueError(
+            f"reserved: got {reserved.reservation_id!r}, {reserved.resource_group_arn!r};"
+            " need one of reservation_id and resource_group_arn"
+        )
+    if reserved.capacity_block and props.placement_group_name is not None:
+        raise ValueError(
+            f"placement_group_name: got {props.placement_group_name!r} with a Capacity Block;"
+            " need None: EC2 finds no capacity for the two together"
+        )
 
 
 def _interfaces(

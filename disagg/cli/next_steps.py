@@ -99,14 +99,24 @@ def synth(env: Path) -> str:
 
 def _capacity(made: Plan, environment: Environment) -> Step:
     wanted: Counter[str] = Counter()
-    for group in made.groups:
+    bought = [group for group in made.groups if group.source == "on_demand"]
+    for group in bought:
         vcpus = INSTANCE_TYPES[group.instance_type].vcpus
         wanted[_QUOTAS[group.instance_type[0]]] += vcpus * group.nodes
     quotas = " and ".join(f"{vcpus} vCPUs of quota {code}" for code, vcpus in wanted.items())
     region, zone = environment.aws.region, environment.network.fabric_zone_id
-    types = ",".join(sorted({group.instance_type for group in made.groups}))
+    ids = sorted({one.reservation for one in made.groups if one.reservation.startswith("cr-")})
+    types = ",".join(sorted({group.instance_type for group in bought}))
     ask = "aws ec2 describe-instance-type-offerings --location-type availability-zone-id"
-    return [
-        f"Ask for {quotas} in {region}, and whether {zone} has the nodes.",
-        f"{ask} --region {region} --filters Name=instance-type,Values={types}",
-    ]
+    offers = f"{ask} --region {region} --filters Name=instance-type,Values={types}"
+    held = (
+        f"aws ec2 describe-capacity-reservations --region {region}"
+        f" --capacity-reservation-ids {' '.join(ids)}"
+    )
+    told = [f"Ask for {quotas} in {region}, and whether {zone} has the nodes."] if bought else []
+    if len(bought) < len(made.groups):
+        told.append(
+            "See that type, zone, size and end of what is reserved are those of the file: nodes"
+            " start nowhere else."
+        )
+    return [" ".join(told), *([offers] if bought else []), *([held] if ids else [])]

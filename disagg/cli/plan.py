@@ -13,7 +13,7 @@ from disagg.cli.planning import HtmlOption, PredictorOption, print_table, write_
 from disagg.config.prices import bundled_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
-from disagg.planner.plan import Plan, make_plan
+from disagg.planner.plan import GroupPlan, Plan, make_plan
 from disagg.units import bytes_to_gib
 
 app = typer.Typer(add_completion=False)
@@ -185,6 +185,13 @@ def _costs(made: Plan) -> Any:
     return table
 
 
+def _bought(group: GroupPlan) -> str:
+    if group.source == "on_demand":
+        return "on demand"
+    told = f"{group.source.replace('_', ' ')} {group.reservation}"
+    return f"{told}, which ends {group.ends}" if group.ends else told
+
+
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
@@ -204,7 +211,7 @@ def _notes(made: Plan) -> list[str]:
         notes.append(
             f"Group {group.name}: {group.nodes} x {group.instance_type} in {group.zone_id},"
             f" {cards} interfaces a node ({cards - 1} EFA),"
-            f" {group.desired_nodes} running after the first deploy."
+            f" {group.desired_nodes} running after the first deploy; {_bought(group)}."
         )
     notes.append(
         f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"

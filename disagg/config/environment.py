@@ -16,7 +16,14 @@ _STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 ACCOUNT = r"^[0-9]{12}$"
 NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+RESERVATION = r"^cr-[0-9a-f]{8,17}$"
+RESOURCE_GROUP = r"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$"
+_GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
+UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 PATTERNS = {
+    RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
+    RESOURCE_GROUP: "the ARN of a resource group",
+    UTC_TIME: "a time in UTC such as 2027-03-01T11:30:00Z",
     ACCOUNT: "twelve digits",
     NAME: "1 to 30 of a-z, 0-9 and -, a letter first and no - last",
 }
@@ -82,6 +89,46 @@ class OnDemand:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class Reservation:
+    """Capacity you hold already: an on-demand capacity reservation (ODCR), paid used or not."""
+
+    kind: Literal["reservation"]
+    """Targeted: nodes start in it and nowhere else."""
+    id: Annotated[str, Field(pattern=RESERVATION, examples=["cr-0123456789abcdef0"])] | None = None
+    """Give this or `resource_group`."""
+    resource_group: Annotated[str, Field(pattern=RESOURCE_GROUP, examples=[_GROUP])] | None = None
+    """ARN of a resource group of reservations. Give this or `id`."""
+    instances: Count
+    """Instances it holds, as `aws ec2 describe-capacity-reservations` says."""
+    zone_id: str
+    """Zone it is in; `network.fabric_zone_id` must be the same."""
+    placement_group: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """Cluster placement group it was made in; its nodes start in that one. Default: made in
+    none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+class CapacityBlock:
+    """An EC2 Capacity Block for ML: bought for a time, paid up front; buy it before you deploy."""
+
+    kind: Literal["capacity_block"]
+    """AWS ends its instances from 30 minutes before the end."""
+    id: Annotated[str, Field(pattern=RESERVATION, examples=["cr-0123456789abcdef0"])]
+    """Its capacity reservation."""
+    instances: Count
+    """Instances it holds."""
+    zone_id: str
+    """Zone it is in; `network.fabric_zone_id` must be the same."""
+    end: Annotated[str, Field(pattern=UTC_TIME, examples=["2027-03-01T11:30:00Z"])]
+    """When it ends, in UTC, as `aws ec2 describe-capacity-reservations` says."""
+    drain_minutes: Annotated[int, Field(ge=5, le=1_440)] = 60
+    """How long before AWS empties the group the drain begins [minutes]: a message says so then."""
+
+
+CapacitySource = OnDemand | Reservation | CapacityBlock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
 class GpuGroup:
     """One EKS node group of GPU nodes in the fabric zone."""
 
@@ -92,8 +139,8 @@ class GpuGroup:
     desired_nodes: CountOrNone = 0
     """Nodes to run now. 0 creates the group empty, so that creation costs nothing and cannot fail
     for capacity."""
-    source: OnDemand = Field(default_factory=OnDemand)
-    """How the capacity is bought."""
+    source: Annotated[CapacitySource, Field(discriminator="kind")] = Field(default_factory=OnDemand)
+    """How the capacity is bought. Default: on demand."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
     """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe."""
 
@@ -109,7 +156,8 @@ class Capacity:
     shared: GpuGroup | None = None
     """Nodes of both roles, with `serving.placement: colocate`."""
     placement_group: Literal["auto", "cluster", "none"] = "auto"
-    """`auto` makes a cluster placement group when on-demand groups hold two nodes or more."""
+    """`auto` makes a cluster placement group when on-demand groups hold two nodes or more.
+    Reservations use the one they were made in, Capacity Blocks none: they are near already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)

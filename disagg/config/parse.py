@@ -31,10 +31,13 @@ _NEEDS = {
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dataclass_type": "a mapping of keys",
+    "dict_type": "a mapping of keys",
+    "union_tag_invalid": "{expected_tags}",
     "dataclass_exact_type": "a mapping of keys",
 }
 """What pydantic's kinds of error ask for, in the words of a user."""
-_MISSING = {"missing", "missing_argument"}
+_MISSING = {"missing", "missing_argument", "union_tag_not_found"}
+_NO_MEMBER = {"union_tag_not_found", "union_tag_invalid"}
 
 
 @dataclass(slots=True)
@@ -95,7 +98,7 @@ def _section(document: Document, root: type, name: str, parsed: Parsed) -> None:
     try:
         parsed.sections[name] = _validate(root, name, data)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = [_untagged(data, detail) for detail in error.errors(include_url=False)]
     else:
         return
     problems = [_problem(document, root, name, detail) for detail in details]
@@ -107,6 +110,23 @@ def _section(document: Document, root: type, name: str, parsed: Parsed) -> None:
         for detail in details:
             _drop(pruned, detail["loc"])
         parsed.sections[name] = _validate(root, name, pruned)
+
+
+def _untagged(data: Any, detail: Any) -> dict[str, Any]:
+    """Return an error with its place in keys of the file: pydantic adds the member of a union.
+
+    A member is told by `kind`; what it was is kept as `tag`.
+    """
+    at, kept, tag = data, [], None
+    for part in detail["loc"]:
+        if isinstance(at, dict) and part not in at and at.get("kind") == part:
+            tag = part
+            continue
+        kept.append(part)
+        at = at.get(part) if isinstance(at, dict) else at[part] if isinstance(part, int) else None
+    if detail["type"] in _NO_MEMBER:
+        kept.append("kind")
+    return {**detail, "loc": tuple(kept), "tag": tag}
 
 
 def _is_the_same_slip(problem: Problem, others: list[Problem]) -> bool:
@@ -136,20 +156,27 @@ def _problem(document: Document, root: type, section: str, detail: Any) -> Probl
     loc: Loc = (section, *_known(document, (section,), detail["loc"]))
     if detail["type"] in _UNKNOWN:
         return _unknown(
-            document, (section, *detail["loc"]), _siblings(root, (section, *detail["loc"][:-1]))
+            document,
+            (section, *detail["loc"]),
+            _siblings(root, (section, *detail["loc"][:-1]), detail["tag"]),
         )
     if detail["type"] in _MISSING:
         return _missing(document, root, (section, *detail["loc"]))
-    got, need = f"got {_shown(detail['input'])}", _need(detail)
+    value = detail["input"]
+    if detail["type"] in _NO_MEMBER:
+        value = value["kind"]
+    got, need = f"got {_shown(value)}", _need(detail)
     fix = "correct the value"
     if detail["type"].startswith("bool") and str(detail["input"]).lower() in _YAML_1_1_BOOLEANS:
         fix = "write true or false"
+    elif isinstance(value, float) and str(loc[-1]).endswith("_ms"):
+        fix = f"write milliseconds: {value:g} s are {value * 1_000:,.0f}"
     elif detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         fix = "put it in quotes"
     elif detail["type"] == "int_type" and str(detail["input"]).isdigit():
         fix = "remove the quotes"
-    elif detail["type"] == "literal_error" and isinstance(detail["input"], str):
-        near = get_close_matches(detail["input"], _choices(detail), n=1)
+    elif detail["type"] in {"literal_error", "union_tag_invalid"} and isinstance(value, str):
+        near = get_close_matches(value, _choices(detail), n=1)
         fix = f"did you mean {near[0]!r}?" if near else fix
     return document.problem("DISAGG-TYPE-001", loc, got=got, need=need, fix=fix)
 
@@ -173,7 +200,9 @@ def _unknown(document: Document, loc: Loc, siblings: list[str]) -> Problem:
 
 
 def _missing(document: Document, root: type, loc: Loc) -> Problem:
-    need = f"`{loc[-1]}:`"
+    kinds = [get_args(_hints(model).get(str(loc[-1]))) for model in _at(root, loc[:-1])]
+    named = [name for one in kinds for name in one if isinstance(name, str)]
+    need = f"`{loc[-1]}:`" + (f", one of {', '.join(named)}" if named else "")
     example = _example(root, loc)
     fix = f"add it, for instance {loc[-1]}: {json.dumps(example)}" if example else f"add {loc[-1]}:"
     return document.problem(
@@ -197,8 +226,14 @@ def _at(root: type, loc: Loc) -> list[type]:
     return models
 
 
-def _siblings(root: type, loc: Loc) -> list[str]:
-    return sorted({f.name for model in _at(root, loc) for f in fields(model)})
+def _siblings(root: type, loc: Loc, tag: str | None) -> list[str]:
+    """Return the keys beside one; of the union's member that `tag` names, where there is one."""
+    found = [
+        model
+        for model in _at(root, loc)
+        if tag is None or tag in get_args(_hints(model).get("kind"))
+    ]
+    return sorted({f.name for model in found for f in fields(model)})
 
 
 def _example(root: type, loc: Loc) -> Any:
@@ -206,14 +241,12 @@ def _example(root: type, loc: Loc) -> Any:
     found: list[Any] = [
         vars(model)["__pydantic_fields__"].get(loc[-1]) for model in _at(root, loc[:-1])
     ]
-    examples = found[0].examples if found and found[0] else None
-    return examples[0] if examples else None
+    return next((one.examples[0] for one in found if one is not None and one.examples), None)
 
 
 def _choices(detail: Any) -> list[str]:
-    return [
-        part.strip(" '") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")
-    ]
+    said = detail["ctx"].get("expected") or detail["ctx"]["expected_tags"]
+    return [part.strip(" '") for part in said.replace(" or ", ", ").split(", ")]
 
 
 def _need(detail: Any) -> str:

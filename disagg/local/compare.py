@@ -13,11 +13,12 @@ from disagg.catalog.resources import (
 )
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
-from disagg.local.aws import readback, readback_network
+from disagg.local.aws import readback, readback_network, readback_schedules
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from disagg.planner.plan import GroupPlan, Plan, make_plan
+from disagg.planner.reservations import FABRIC, messages
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -48,6 +49,8 @@ class Created:
     subnets: tuple[readback_network.Subnet, ...]
     endpoints: tuple[readback_network.Endpoint, ...]
     flow_logs: tuple[readback_network.FlowLog, ...]
+    schedules: tuple[readback_schedules.Schedule, ...]
+    """One-time messages of the account and region."""
     security_groups: dict[str, readback_network.SecurityGroup]
     """Groups of the GPU nodes' interfaces, by id."""
 
@@ -73,6 +76,7 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
         subnets=readback_network.read_subnets(ec2, cluster.vpc_id),
         endpoints=readback_network.read_endpoints(ec2, cluster.vpc_id),
         flow_logs=readback_network.read_flow_logs(ec2, cluster.vpc_id),
+        schedules=readback_schedules.read_schedules(endpoint.client("scheduler")),
         security_groups={
             one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
         },
@@ -85,7 +89,17 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     facts = [*_cluster(environment, created), *_network(plan, created)]
     for group in plan.groups:
         facts += _node_group(environment.name, group, created)
-    return facts
+    return [*facts, *_messages(environment, created)]
+
+
+def _messages(environment: Environment, created: Created) -> Iterator[Fact]:
+    planned = sorted((f"at({at:%Y-%m-%dT%H:%M:%S})", text) for _, at, text in messages(environment))
+    if planned:
+        yield Fact(
+            about="messages before Capacity Blocks end",
+            planned=planned,
+            created=sorted((one.expression, one.text) for one in created.schedules),
+        )
 
 
 def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
@@ -186,6 +200,10 @@ def _node_group(environment: str, plan: GroupPlan, created: Created) -> Iterator
             planned=[(*GPU_TAINT, "NO_SCHEDULE")],
             created=[(taint.key, taint.value, taint.effect) for taint in group.taints],
         )
+        capacity_type = "CAPACITY_BLOCK" if plan.source == "capacity_block" else "ON_DEMAND"
+        yield Fact(
+            about=f"{name}: capacity type", planned=capacity_type, created=group.capacity_type
+        )
         yield Fact(about=f"{name}: AMI", planned="AL2023_x86_64_NVIDIA", created=group.ami_type)
         zones = {one.id: one.zone_id for one in created.subnets}
         yield Fact(
@@ -204,6 +222,20 @@ def _launch_template(
 ) -> Iterator[Fact]:
     yield Fact(
         about=f"{name}: instance type", planned=plan.instance_type, created=template.instance_type
+    )
+    wanted = ("capacity-block" if plan.source == "capacity_block" else "", plan.reservation)
+    yield Fact(
+        about=f"{name}: market, reservation",
+        planned=wanted,
+        created=(template.market_type, template.reservation),
+    )
+    yield Fact(
+        about=f"{name}: placement group",
+        planned=plan.placement_group,
+        # Why: CloudFormation names the environment's own group after its stack.
+        created=FABRIC
+        if template.placement_group.startswith("Disagg-")
+        else template.placement_group,
     )
     cards = [(one.card, one.device, one.type) for one in template.interfaces]
     yield Fact(

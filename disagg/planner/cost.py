@@ -1,7 +1,7 @@
 """What an environment costs each hour, line by line, each figure saying what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disagg.catalog.prices import Offer, Prices
 from disagg.catalog.source import Kind
@@ -35,9 +35,22 @@ class CostLine:
 def group_prices(
     capacity: Capacity, region: str, prices: Prices, pricing: Pricing
 ) -> Mapping[str, NodePrice]:
-    """Return the price of a node by instance type, for the types that have one."""
-    types = {group.instance_type for group in groups(capacity).values()}
-    found = {name: node_price(prices, name, region, pricing) for name in sorted(types)}
+    """Return the price of a node by group, for the groups that have one.
+
+    Where a group is a Capacity Block, `pricing.capacity_block` is the price of those groups only.
+    """
+    named = groups(capacity)
+    blocks = {name for name, one in named.items() if one.source.kind == "capacity_block"}
+    beside = replace(pricing, capacity_block=None)
+    found = {
+        name: node_price(
+            prices,
+            one.instance_type,
+            region,
+            pricing if name in blocks or not blocks else beside,
+        )
+        for name, one in named.items()
+    }
     return {name: price for name, price in found.items() if price is not None}
 
 
@@ -47,7 +60,13 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     endpoints = len(INTERFACE_ENDPOINTS) * len(environment.network.availability_zone_ids)
     nodes = group_prices(environment.capacity, region, prices, pricing)
     lines = [
-        _line(f"{group.instance_type}, {name} nodes", group.nodes, nodes.get(group.instance_type))
+        _line(
+            f"{group.instance_type}, {name} nodes",
+            group.nodes,
+            nodes.get(name),
+            # Why: what was bought before is paid for whether its nodes run or not.
+            needs_gpu_nodes=group.source.kind == "on_demand",
+        )
         for name, group in groups(environment.capacity).items()
     ]
     system = environment.cluster.system_instance_type
@@ -71,9 +90,7 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     return tuple(lines)
 
 
-def _line(
-    item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bool = True
-) -> CostLine:
+def _line(item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bool) -> CostLine:
     return CostLine(
         item=item,
         count=count,

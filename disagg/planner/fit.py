@@ -140,8 +140,8 @@ def idle(filled: tuple[NodePlan, ...], usd_per_node_hour: Mapping[str, float]) -
 
     Args:
         filled: Nodes with the pods on them.
-        usd_per_node_hour: Price of a node by instance type [USD/h]; a type without one is idle at
-            an unknown price.
+        usd_per_node_hour: Price of a node by group [USD/h]; a group without one is idle at an
+            unknown price.
     """
     found = []
     for group in dict.fromkeys(node.group for node in filled):
@@ -149,7 +149,7 @@ def idle(filled: tuple[NodePlan, ...], usd_per_node_hour: Mapping[str, float]) -
         gpus = sum(node.free.gpus for node in members)
         instance = INSTANCE_TYPES[members[0].instance_type]
         if gpus:
-            node = usd_per_node_hour.get(instance.name)
+            node = usd_per_node_hour.get(group)
             price = None if node is None else node * gpus / instance.gpus
             found.append(Idle(group=group, gpus=gpus, usd_per_hour=price))
     return tuple(found)

@@ -8,7 +8,7 @@ from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.models import MODELS
 from disagg.catalog.prices import Offer, Prices
-from disagg.config.environment import Environment
+from disagg.config.environment import CapacityBlock, Environment, OnDemand
 from disagg.planner.cost import (
     CostLine,
     cost_lines,
@@ -20,9 +20,10 @@ from disagg.planner.fabric import Interface, network_interfaces
 from disagg.planner.fit import Idle, full_layout, idle, placement
 from disagg.planner.layout import NodePlan, PodPlan, groups, pod
 from disagg.planner.memory import GpuMemory, gpu_memory
+from disagg.planner.reservations import identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
-PLAN_SCHEMA_VERSION = 1
+PLAN_SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,15 @@ class GroupPlan:
     instance_type: str
     nodes: int
     desired_nodes: int
+    source: str
+    """How it is bought: `on_demand`, `reservation` or `capacity_block`."""
+    reservation: str
+    """Id, or ARN of the resource group, of what was bought before; empty on demand."""
+    placement_group: str
+    """Name of the placement group its reservation was made in; `fabric`: that of the environment;
+    empty: none."""
+    ends: str
+    """When its Capacity Block ends (RFC 3339, UTC); empty where it does not."""
     zone_id: str
     interfaces: tuple[Interface, ...]
     addresses: int
@@ -142,7 +152,12 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
 
 def _group(name: str, environment: Environment) -> GroupPlan:
     group = groups(environment.capacity)[name]
+    source = group.source
     return GroupPlan(
+        source=source.kind,
+        reservation="" if isinstance(source, OnDemand) else identity(source),
+        placement_group=placement_group_of(environment.capacity, name) or "",
+        ends=source.end if isinstance(source, CapacityBlock) else "",
         name=name,
         instance_type=group.instance_type,
         nodes=group.nodes,

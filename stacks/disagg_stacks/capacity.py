@@ -3,15 +3,24 @@
 import aws_cdk as cdk
 
 from disagg.catalog.resources import LABEL_NODE_ENVIRONMENT
-from disagg.config.environment import Environment, GpuGroup
+from disagg.config.environment import CapacityBlock, Environment, GpuGroup, OnDemand
 from disagg.planner.layout import groups
+from disagg.planner.reservations import (
+    FABRIC,
+    makes_placement_group,
+    messages,
+    placement_group_of,
+)
 from disagg_constructs import (
+    BlockEnd,
+    BlockEndProps,
     EfaFabric,
     EfaFabricProps,
     EksCluster,
     GpuNodeGroup,
     GpuNodeGroupProps,
     Network,
+    Reserved,
 )
 from disagg_stacks.base import EnvironmentStack, tags_of
 
@@ -40,14 +49,29 @@ class CapacityStack(EnvironmentStack):
             "Fabric",
             props=EfaFabricProps(
                 vpc=network.vpc,
-                placement_group=environment.capacity.placement_group,
-                nodes=sum(one.nodes for one in plans.values() if one.source.kind == "on_demand"),
+                placement_group="cluster"
+                if makes_placement_group(environment.capacity)
+                else "none",
             ),
         )
         self.publish("efa-security-group-id", self.fabric.security_group.security_group_id)
         self.node_groups = {name: self._node_group(name, plan) for name, plan in plans.items()}
         for name, group in self.node_groups.items():
             self.publish(f"{name}-node-group", group.node_group_name)
+        self.block_end = self._block_end()
+
+    def _block_end(self) -> BlockEnd | None:
+        """Return the messages before Capacity Blocks end; None where there are none."""
+        found = messages(self._environment)
+        if not found:
+            return None
+        made = BlockEnd(self, "BlockEnd", props=BlockEndProps(messages=found))
+        self.publish("block-end-topic", made.topic.topic_arn)
+        return made
+
+    def _placement_group_name(self, name: str) -> str | None:
+        found = placement_group_of(self._environment.capacity, name)
+        return self.fabric.placement_group_name if found == FABRIC else found
 
     def _node_group(self, name: str, plan: GpuGroup) -> GpuNodeGroup:
         return GpuNodeGroup(
@@ -63,9 +87,19 @@ class CapacityStack(EnvironmentStack):
                 max_nodes=plan.nodes,
                 desired_nodes=plan.desired_nodes,
                 kubernetes_version=self._environment.cluster.kubernetes_version,
-                placement_group_name=self.fabric.placement_group_name,
+                reserved=_reserved(plan),
+                placement_group_name=self._placement_group_name(name),
                 labels={LABEL_NODE_ENVIRONMENT: self._environment.name},
                 root_volume_gib=plan.root_volume_gib,
                 tags=tags_of(self._environment),
             ),
         )
+
+
+def _reserved(plan: GpuGroup) -> Reserved | None:
+    source = plan.source
+    if isinstance(source, OnDemand):
+        return None
+    if isinstance(source, CapacityBlock):
+        return Reserved(reservation_id=source.id, capacity_block=True)
+    return Reserved(reservation_id=source.id, resource_group_arn=source.resource_group)

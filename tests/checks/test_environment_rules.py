@@ -26,6 +26,22 @@ G6E = {
     "capacity.decode.instance_type": "g6e.48xlarge",
     "serving.decode": {"replicas": 1, "tensor_parallel": 8},
 }
+
+
+def od(**more: Any) -> dict[str, Any]:
+    """Return an on-demand capacity reservation of one node in the pilot's zone."""
+    one = {"kind": "reservation", "id": "cr-0123456789abcdef0", "instances": 1}
+    return one | {"zone_id": "usw2-az2"} | more
+
+
+def block(**more: Any) -> dict[str, Any]:
+    """Return a Capacity Block of one node in the pilot's zone."""
+    return od(kind="capacity_block", end="2027-03-01T11:30:00Z") | more
+
+
+PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
+PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
+GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
 PAIRS: dict[str, Pair] = {
     "DISAGG-NAME-001": Pair({"name": "a-123456789012"}, {"name": "a-12345678901"}),
     "DISAGG-AWS-001": Pair({"aws.region": "us-west-7"}, {"aws.region": "us-west-2"}),
@@ -121,6 +137,38 @@ PAIRS: dict[str, Pair] = {
     ),
     "DISAGG-CAP-013": Pair(
         {}, {"serving.placement": "separate_nodes", "capacity": "pilot's"}, "reference"
+    ),
+    "DISAGG-RSV-001": Pair(
+        {PREFILL: od(resource_group=GROUP)},
+        {PREFILL: {name: one for name, one in od(resource_group=GROUP).items() if name != "id"}},
+    ),
+    "DISAGG-RSV-002": Pair({PREFILL: block(zone_id="usw2-az1")}, {PREFILL: block()}),
+    "DISAGG-RSV-003": Pair(
+        {PREFILL: block(), DECODE: block()},
+        {PREFILL: block(instances=2), DECODE: block(instances=2)},
+    ),
+    "DISAGG-RSV-004": Pair(
+        {PREFILL: od(instances=2), DECODE: od(instances=3)},
+        {PREFILL: od(instances=2), DECODE: od(instances=2)},
+    ),
+    "DISAGG-RSV-005": Pair(
+        {PREFILL: block(), "capacity.placement_group": "cluster"},
+        {PREFILL: block(), "capacity.placement_group": "none"},
+    ),
+    "DISAGG-RSV-006": Pair(
+        {PREFILL: od(placement_group="ours"), "capacity.placement_group": "none"},
+        {PREFILL: od(placement_group="ours"), "capacity.placement_group": "auto"},
+    ),
+    "DISAGG-RSV-007": Pair(
+        {PREFILL: od(), "capacity.placement_group": "cluster"},
+        {PREFILL: od(placement_group="ours"), "capacity.placement_group": "cluster"},
+    ),
+    "DISAGG-RSV-008": Pair(
+        {PREFILL: block(end="2027-02-29T11:30:00Z")}, {PREFILL: block(end="2028-02-29T11:30:00Z")}
+    ),
+    "DISAGG-RSV-009": Pair(
+        {PREFILL: block()},
+        {PREFILL: block(), "pricing.capacity_block": PRICE},
     ),
     "DISAGG-MDL-001": Pair(
         {"serving.model": "gpt-oss-120b"}, {"serving.model": "openai/gpt-oss-20b"}

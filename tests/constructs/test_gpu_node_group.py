@@ -7,7 +7,7 @@ import yaml
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 
-from disagg_constructs import GpuNodeGroup, GpuNodeGroupProps
+from disagg_constructs import GpuNodeGroup, GpuNodeGroupProps, Reserved
 from tests.stacks.synthesis import context, of_type, only, template_of
 
 # Written down from the EC2 user guide (efa-acc-inst-types), not taken from the planner.
@@ -181,3 +181,66 @@ def _props(**options: Any) -> GpuNodeGroupProps:
 def test_a_running_group_may_still_be_emptied() -> None:
     group = only(synthesize(desired_nodes=2), "AWS::EKS::Nodegroup")
     assert group["ScalingConfig"] == {"MinSize": 0, "DesiredSize": 2, "MaxSize": 2}
+
+
+def test_a_group_bought_on_demand_names_no_market_and_no_reservation() -> None:
+    template = synthesize()
+    assert not {"InstanceMarketOptions", "CapacityReservationSpecification"} & (
+        launch_data(template).keys()
+    )
+
+
+def test_a_capacity_block_is_a_market_of_its_own_and_the_only_place_nodes_start() -> None:
+    # Source: EKS user guide "capacity-blocks-mng": what the launch template and the group must say.
+    template = synthesize(reserved=Reserved(reservation_id="cr-1", capacity_block=True))
+    data = launch_data(template)
+    assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
+    assert data["CapacityReservationSpecification"] == {
+        "CapacityReservationTarget": {"CapacityReservationId": "cr-1"}
+    }
+    assert data["InstanceType"] == "p6-b200.48xlarge"
+    assert "Placement" not in data
+    assert only(template, "AWS::EKS::Nodegroup")["CapacityType"] == "CAPACITY_BLOCK"
+
+
+@pytest.mark.parametrize(
+    ("reserved", "target"),
+    [
+        (Reserved(reservation_id="cr-1"), {"CapacityReservationId": "cr-1"}),
+        (
+            Reserved(resource_group_arn="arn:rg"),
+            {"CapacityReservationResourceGroupArn": "arn:rg"},
+        ),
+    ],
+)
+def test_an_on_demand_reservation_is_a_target_and_no_market(
+    reserved: Reserved, target: dict[str, str]
+) -> None:
+    template = synthesize(reserved=reserved, placement_group_name="theirs")
+    data = launch_data(template)
+    assert data["CapacityReservationSpecification"] == {"CapacityReservationTarget": target}
+    assert "InstanceMarketOptions" not in data
+    assert data["Placement"] == {"GroupName": "theirs"}
+    assert only(template, "AWS::EKS::Nodegroup")["CapacityType"] == "ON_DEMAND"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"reserved": Reserved()}, "need one of reservation_id"),
+        (
+            {"reserved": Reserved(reservation_id="cr-1", resource_group_arn="arn:rg")},
+            "need one of reservation_id",
+        ),
+        (
+            {
+                "reserved": Reserved(reservation_id="cr-1", capacity_block=True),
+                "placement_group_name": "near",
+            },
+            "with a Capacity Block",
+        ),
+    ],
+)
+def test_a_reservation_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        synthesize(**options)

@@ -135,6 +135,41 @@ def test_another_zone_and_a_closed_security_group_are_noticed(created: Created) 
     )
 
 
+def test_a_capacity_block_and_a_reservation_are_read_back_as_planned(tmp_path: Path) -> None:
+    place = {"instances": 1, "zone_id": "usw2-az2"}
+    block = {"kind": "capacity_block", "id": "cr-0123456789abcdef0"} | place
+    group = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
+    held = {"kind": "reservation", "resource_group": group, "placement_group": "ours"} | place
+    one = checked(
+        "pilot",
+        capacity__prefill__source=held,
+        capacity__decode__source=block | {"end": "2027-03-01T11:30:00Z"},
+    ).environment
+    artifacts.write_stacks(one, tmp_path / "stacks")
+    target = Target(account=one.aws.account, region=one.aws.region)
+    with AwsEndpoint(directory=tmp_path / "run", target=target) as endpoint:
+        bootstrap(endpoint, lambda _: None)
+        deploy_all(endpoint, tmp_path / "stacks", lambda _: None)
+        made = read_created(endpoint, one.cluster_name)
+    assert [fact.about for fact in compare(one, made) if not fact.agrees] == []
+    by_role = {each.labels["disagg/role"]: each for each in made.node_groups}
+    decode, prefill = (by_role[role].launch_template for role in ("decode", "prefill"))
+    assert decode is not None
+    assert prefill is not None
+    assert (decode.market_type, decode.reservation) == ("capacity-block", "cr-0123456789abcdef0")
+    assert (prefill.reservation, prefill.placement_group) == (group, "ours")
+    assert by_role["decode"].capacity_type == "CAPACITY_BLOCK"
+    assert [each.expression for each in made.schedules] == ["at(2027-03-01T09:50:00)"]
+    # Held against another plan, each of them is a difference.
+    assert [fact.about for fact in compare(PILOT, made) if not fact.agrees] == [
+        "prefill nodes: market, reservation",
+        "prefill nodes: placement group",
+        "decode nodes: capacity type",
+        "decode nodes: market, reservation",
+        "decode nodes: placement group",
+    ]
+
+
 @pytest.mark.parametrize("name", ["pilot", "reference"])
 def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_path: Path) -> None:
     run = subprocess.run(

@@ -88,7 +88,10 @@ def test_four_and_one_on_two_nodes_leave_half_of_them_idle_and_the_full_layout_i
     None
 ):
     wanted, capacity = serving((4, 1), (1, 4)), separate(1, 1)
-    waste = idle(placement(wanted, capacity)[0], {B200: 113.9328})
+    waste = idle(
+        placement(wanted, capacity)[0],
+        {"prefill": 113.9328, "decode": 113.9328, "shared": 113.9328},
+    )
     assert [(one.group, one.gpus) for one in waste] == [("prefill", 4), ("decode", 4)]
     assert [one.usd_per_hour for one in waste] == [pytest.approx(56.9664)] * 2
     fuller = full_layout(wanted, capacity)

@@ -5,7 +5,13 @@ from pathlib import Path
 
 from disagg.catalog.prices import Prices
 from disagg.checks import workload_rules
-from disagg.checks.environment import budget_rules, capacity_rules, model_rules, network_rules
+from disagg.checks.environment import (
+    budget_rules,
+    capacity_rules,
+    model_rules,
+    network_rules,
+    reservation_rules,
+)
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
 from disagg.config.parse import parse
@@ -14,7 +20,12 @@ from disagg.config.yaml_reader import Document, read
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
-    network_rules, capacity_rules, model_rules, budget_rules, workload_rules
+    network_rules,
+    capacity_rules,
+    reservation_rules,
+    model_rules,
+    budget_rules,
+    workload_rules,
 )
 
 

@@ -43,9 +43,9 @@ def budget_pays_for_day_and_night(
     """
     nodes = group_prices(capacity, aws.region, prices, pricing)
     hourly = sum(
-        nodes[group.instance_type].usd_per_hour * group.nodes
-        for group in groups(capacity).values()
-        if group.instance_type in nodes
+        nodes[name].usd_per_hour * group.nodes
+        for name, group in groups(capacity).items()
+        if name in nodes
     )
     if budget and hourly * HOURS_PER_MONTH > budget.usd_per_month:
         hours = int(budget.usd_per_month / hourly)

@@ -112,13 +112,13 @@ def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
     """
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
-        if instance and not instance.sold_on_demand:
+        if instance and not instance.sold_on_demand and group.source.kind == "on_demand":
             sold = sorted(row.name for row in INSTANCE_TYPES.values() if row.sold_on_demand)
             yield Finding(
                 at=("capacity", name, "instance_type"),
                 got=f"{instance.name} is not sold on demand",
-                need=", ".join(sold),
-                fix="use another type",
+                need=f"{', '.join(sold)}; or a Capacity Block",
+                fix="use another type, or source.kind capacity_block",
             )
 
 

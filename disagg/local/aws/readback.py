@@ -87,7 +87,8 @@ class LaunchTemplate:
     placement_group: str
     market_type: str
     """capacity-block | spot; empty: on demand."""
-    capacity_reservation_id: str
+    reservation: str
+    """Id of its capacity reservation, or ARN of a resource group of them; empty: none."""
     http_tokens: str
     """required: IMDSv2 only."""
     http_hop_limit: int | None
@@ -252,7 +253,7 @@ def read_launch_template(ec2: "EC2Client", template_id: str, version: str) -> La
     answer = found["LaunchTemplateVersions"][0]
     data = answer["LaunchTemplateData"]
     metadata = data.get("MetadataOptions", {})
-    reservation = data.get("CapacityReservationSpecification", {})
+    target = data.get("CapacityReservationSpecification", {}).get("CapacityReservationTarget", {})
     interfaces = (_interface(item) for item in data.get("NetworkInterfaces", []))
     return LaunchTemplate(
         id=answer["LaunchTemplateId"],
@@ -264,9 +265,8 @@ def read_launch_template(ec2: "EC2Client", template_id: str, version: str) -> La
         volumes=tuple(_volume(item) for item in data.get("BlockDeviceMappings", [])),
         placement_group=data.get("Placement", {}).get("GroupName", ""),
         market_type=data.get("InstanceMarketOptions", {}).get("MarketType", ""),
-        capacity_reservation_id=reservation.get("CapacityReservationTarget", {}).get(
-            "CapacityReservationId", ""
-        ),
+        reservation=target.get("CapacityReservationId")
+        or target.get("CapacityReservationResourceGroupArn", ""),
         http_tokens=metadata.get("HttpTokens", ""),
         http_hop_limit=metadata.get("HttpPutResponseHopLimit"),
         user_data=base64.b64decode(data.get("UserData", "")).decode(errors="replace"),

@@ -1,0 +1,196 @@
+"""Rules about capacity that was bought before: zone, size, placement group, end.
+
+The lines of the reservation and placement group matrix that a file can break; what only AWS knows
+(the type and state of a reservation) is for preflight.
+
+Source: aws-parallelcluster validators `PlacementGroupCapacityTypeValidator` and
+`PlacementGroupCapacityReservationValidator` (PR 6311); EKS user guide "Capacity Blocks".
+"""
+
+from collections.abc import Iterator
+
+from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Capacity, CapacityBlock, Network, Pricing, Reservation
+from disagg.errors import Severity
+from disagg.planner.reservations import Held, end_of, held, shared
+
+
+@rule("DISAGG-RSV-001")
+def reservations_are_named_once(capacity: Capacity) -> Iterator[Finding]:
+    """A reservation is named by its id or by its resource group, not by both and not by none.
+
+    EC2 takes one target: of two, the request fails.
+    """
+    for name, source in held(capacity).items():
+        if isinstance(source, Reservation) and (source.id is None) == (
+            source.resource_group is None
+        ):
+            both = source.id is not None
+            yield Finding(
+                at=("capacity", name, "source"),
+                got="both id and resource_group" if both else "neither id nor resource_group",
+                need="one of them",
+                fix="remove one" if both else "add id: cr-... or resource_group: arn:...",
+            )
+
+
+@rule("DISAGG-RSV-002")
+def reservations_are_in_the_fabric_zone(capacity: Capacity, network: Network) -> Iterator[Finding]:
+    """A reservation is in the zone of the GPU nodes.
+
+    Nodes of the fabric subnet start in its zone, and a reservation of another zone gives them
+    nothing: the group waits for capacity that is paid for elsewhere.
+    """
+    for name, source in held(capacity).items():
+        if source.zone_id != network.fabric_zone_id:
+            yield Finding(
+                at=("capacity", name, "source", "zone_id"),
+                got=source.zone_id,
+                need=f"{network.fabric_zone_id}, the value of network.fabric_zone_id",
+                fix="set network.fabric_zone_id to the zone of the reservation",
+            )
+
+
+@rule("DISAGG-RSV-003")
+def reservations_hold_the_nodes(capacity: Capacity) -> Iterator[Finding]:
+    """The groups of one reservation together ask for no more nodes than it holds.
+
+    A targeted reservation never falls back to on-demand capacity: the node that is too many never
+    starts.
+    """
+    for one in shared(capacity).values():
+        wanted = sum(group.nodes for group in one.values())
+        name, group = next(iter(one.items()))
+        source = _held(group.source)
+        if wanted > source.instances:
+            who = " and ".join(f"capacity.{each}" for each in one)
+            yield Finding(
+                at=("capacity", name, "nodes"),
+                got=f"{wanted} nodes of {who}",
+                need=f"at most {source.instances}, which the reservation holds",
+                fix="reserve more, or lower nodes",
+            )
+
+
+@rule("DISAGG-RSV-004")
+def groups_agree_about_their_reservation(capacity: Capacity) -> Iterator[Finding]:
+    """Groups that share a reservation say the same of it, and have one instance type.
+
+    A reservation is of one type, in one zone, with one end; two answers cannot both be right.
+    """
+    for one in shared(capacity).values():
+        (first, group), *others = one.items()
+        for name, other in others:
+            if other.source != group.source:
+                yield Finding(
+                    at=("capacity", name, "source"),
+                    got=f"not what capacity.{first}.source says of the same reservation",
+                    need="the same values",
+                    fix="copy the source of one to the other",
+                )
+            elif other.instance_type != group.instance_type:
+                yield Finding(
+                    at=("capacity", name, "instance_type"),
+                    got=f"{other.instance_type} from the reservation of {group.instance_type}",
+                    need=group.instance_type,
+                    fix="use one type, or a reservation for each",
+                )
+
+
+@rule("DISAGG-RSV-005")
+def blocks_are_in_no_placement_group(capacity: Capacity) -> Iterator[Finding]:
+    """A Capacity Block is never combined with a placement group.
+
+    Its instances are near one another already; with a placement group EC2 answers that it has no
+    capacity, although it is reserved and paid.
+    """
+    if capacity.placement_group != "cluster":
+        return
+    for name, source in held(capacity).items():
+        if isinstance(source, CapacityBlock):
+            yield Finding(
+                at=("capacity", "placement_group"),
+                got=f"cluster, with a Capacity Block for capacity.{name}",
+                need="auto or none",
+                fix="set it to auto: groups bought on demand still get one",
+            )
+
+
+@rule("DISAGG-RSV-006")
+def bound_reservations_keep_their_placement_group(capacity: Capacity) -> Iterator[Finding]:
+    """A reservation that was made in a placement group is used in it.
+
+    Instances outside of the group do not match the reservation, so none would start.
+    """
+    if capacity.placement_group != "none":
+        return
+    for name, source in held(capacity).items():
+        if isinstance(source, Reservation) and source.placement_group is not None:
+            made_in = f"a reservation made in {source.placement_group!r}"
+            yield Finding(
+                at=("capacity", "placement_group"),
+                got=f"none, with {made_in} for capacity.{name}",
+                need="auto or cluster",
+                fix="set it to auto, or reserve outside of a placement group",
+            )
+
+
+@rule("DISAGG-RSV-007", severity=Severity.WARNING)
+def free_reservations_are_near_by_luck(capacity: Capacity) -> Iterator[Finding]:
+    """A placement group is asked for nodes of a reservation that was not made in one.
+
+    The reserved hosts may be far apart, and EC2 then answers that it has no capacity in the group.
+    """
+    if capacity.placement_group != "cluster":
+        return
+    for name, source in held(capacity).items():
+        if isinstance(source, Reservation) and source.placement_group is None:
+            yield Finding(
+                at=("capacity", name, "source"),
+                got="a reservation made in no placement group",
+                need="one made in a cluster placement group, to be sure of its capacity there",
+                fix="set capacity.placement_group to auto, or reserve in a placement group",
+            )
+
+
+@rule("DISAGG-RSV-008")
+def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
+    """The end of a Capacity Block is a day and an hour that exist.
+
+    The message before the end and the runbook are made from it.
+    """
+    for name, source in held(capacity).items():
+        if isinstance(source, CapacityBlock):
+            try:
+                end_of(source)
+            except ValueError:
+                yield Finding(
+                    at=("capacity", name, "source", "end"),
+                    got=f"{source.end}, which is on no calendar",
+                    need="the end that AWS says, in UTC",
+                    fix="copy EndDate of aws ec2 describe-capacity-reservations",
+                )
+
+
+@rule("DISAGG-RSV-009", severity=Severity.WARNING)
+def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Finding]:
+    """The price of a Capacity Block is in the file.
+
+    An offer has a price of its own, which no list says; until it is given, plans count the
+    on-demand price.
+    """
+    if pricing.capacity_block is not None:
+        return
+    for name, source in held(capacity).items():
+        if isinstance(source, CapacityBlock):
+            yield Finding(
+                at=("capacity", name, "source"),
+                got="a Capacity Block without pricing.capacity_block",
+                need="what the offer costs",
+                fix="add pricing.capacity_block: {upfront_usd: ..., nodes: ..., hours: ...}",
+            )
+
+
+def _held(source: object) -> Held:
+    assert isinstance(source, Reservation | CapacityBlock)  # noqa: S101  Why: only those are shared.
+    return source

@@ -1,0 +1,149 @@
+"""Capacity that was bought before: which placement group, which minute, what people are told."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from shipped import checked
+
+from disagg.cli.next_steps import next_steps
+from disagg.config.prices import bundled_prices
+from disagg.planner.plan import make_plan
+from disagg.planner.reservations import (
+    FABRIC,
+    block_times,
+    makes_placement_group,
+    messages,
+    placement_group_of,
+)
+from disagg.planner.runbook import runbooks
+
+ONE = {"id": "cr-0123456789abcdef0", "instances": 2, "zone_id": "usw2-az2"}
+ON_DEMAND = {"kind": "on_demand"}
+BOUND = {"kind": "reservation", "placement_group": "ours"} | ONE
+FREE = {"kind": "reservation"} | ONE
+BLOCK = {"kind": "capacity_block", "end": "2027-03-01T11:30:00Z"} | ONE
+OTHER = FREE | {"id": "cr-00000000"}
+
+
+def environment(prefill: dict[str, Any], decode: dict[str, Any], wanted: str = "auto") -> Any:
+    edits = {"capacity__prefill__source": prefill, "capacity__decode__source": decode}
+    return checked("pilot", capacity__placement_group=wanted, **edits).environment
+
+
+# Rows and columns as in aws-parallelcluster's validators; what is refused there has no row here.
+MATRIX = {
+    ("on_demand", "auto"): FABRIC,
+    ("on_demand", "cluster"): FABRIC,
+    ("on_demand", "none"): None,
+    ("bound", "auto"): "ours",
+    ("bound", "cluster"): "ours",
+    ("free", "auto"): None,
+    ("free", "cluster"): FABRIC,
+    ("free", "none"): None,
+    ("block", "auto"): None,
+    ("block", "none"): None,
+}
+SOURCES = {"on_demand": ON_DEMAND, "bound": BOUND, "free": FREE, "block": BLOCK}
+
+
+@pytest.mark.parametrize(("source", "wanted"), MATRIX)
+def test_nodes_are_in_the_placement_group_that_their_source_allows(
+    source: str, wanted: str
+) -> None:
+    one = environment(SOURCES[source], SOURCES[source], wanted).capacity
+    for name in ("prefill", "decode"):
+        assert placement_group_of(one, name) == MATRIX[source, wanted]
+
+
+def test_auto_counts_the_nodes_bought_on_demand_only() -> None:
+    assert makes_placement_group(environment(ON_DEMAND, ON_DEMAND).capacity)
+    mixed = environment(ON_DEMAND, BLOCK).capacity
+    assert not makes_placement_group(mixed)
+    assert placement_group_of(mixed, "prefill") is None
+
+
+def test_the_last_hours_of_a_block_are_those_of_aws() -> None:
+    times = block_times(environment(BLOCK, BLOCK).capacity.prefill.source)
+    end = datetime(2027, 3, 1, 11, 30, tzinfo=UTC)
+    # Source: EKS user guide: 40 minutes before the end; EC2 user guide: from 30 minutes before.
+    assert times.end == end
+    assert times.scale_down == end - timedelta(minutes=40)
+    assert times.termination == end - timedelta(minutes=30)
+    assert times.drain == end - timedelta(minutes=100)
+
+
+def test_two_groups_of_one_block_are_told_once_and_together() -> None:
+    (message,) = messages(environment(BLOCK, BLOCK))
+    block, at, text = message
+    assert block == ONE["id"]
+    assert at == datetime(2027, 3, 1, 9, 50, tzinfo=UTC)
+    assert "capacity.prefill and capacity.decode" in text
+    assert "10:50" in text
+    assert "11:00" in text
+    other = BLOCK | {"id": "cr-00000000", "end": "2027-04-01T11:30:00Z"}
+    assert [one[0] for one in messages(environment(BLOCK, other))] == [ONE["id"], "cr-00000000"]
+    assert messages(environment(ON_DEMAND, FREE)) == ()
+
+
+def test_a_runbook_names_every_group_and_minute_of_its_block() -> None:
+    assert runbooks(environment(ON_DEMAND, FREE)) == {}
+    pages = runbooks(environment(ON_DEMAND, BLOCK))
+    (page,) = pages.values()
+    assert list(pages) == [f"{ONE['id']}.md"]
+    for words in (
+        "2027-03-01 09:50",
+        "2027-03-01 10:50",
+        "2027-03-01 11:00",
+        "2027-03-01T11:30:00Z",
+        "disagg/environment=pilot,disagg/role=decode",
+        "--cluster-name disagg-pilot",
+        "/disagg/pilot/capacity/decode-node-group",
+    ):
+        assert words in page
+    assert "role=prefill" not in page
+    assert not re.search(r"\{\w*\}", page)
+
+
+def test_a_plan_says_what_each_group_is_and_when_it_ends() -> None:
+    made = make_plan(environment(OTHER, BLOCK), bundled_prices())
+    said = {one.name: (one.source, one.reservation, one.ends) for one in made.groups}
+    assert said == {
+        "prefill": ("reservation", "cr-00000000", ""),
+        "decode": ("capacity_block", ONE["id"], "2027-03-01T11:30:00Z"),
+    }
+
+
+def test_what_is_reserved_is_paid_for_while_the_groups_are_empty() -> None:
+    prices = bundled_prices()
+    bought = make_plan(environment(ON_DEMAND, ON_DEMAND), prices)
+    held = make_plan(environment(FREE, ON_DEMAND), prices)
+    node = 113.9328
+    assert held.usd_per_hour == pytest.approx(bought.usd_per_hour)
+    empty = held.usd_per_hour_without_gpus - bought.usd_per_hour_without_gpus
+    assert empty == pytest.approx(node)
+
+
+def test_the_price_of_a_block_is_that_of_its_groups_only() -> None:
+    one = checked(
+        "pilot",
+        capacity__decode__source=BLOCK,
+        pricing__capacity_block={"upfront_usd": 24_000, "nodes": 1, "hours": 240},
+    ).environment
+    lines = {line.item: line.usd_per_hour_each for line in make_plan(one, bundled_prices()).costs}
+    assert lines["p6-b200.48xlarge, decode nodes"] == 100.0
+    assert lines["p6-b200.48xlarge, prefill nodes"] == 113.9328
+
+
+def test_the_first_step_asks_for_quota_only_where_nodes_are_bought_on_demand(tmp_path: Any) -> None:
+    def first(prefill: dict[str, Any], decode: dict[str, Any]) -> str:
+        one = environment(prefill, decode)
+        made = make_plan(one, bundled_prices())
+        return "\n".join(next(next_steps(made, one, tmp_path / "pilot.yaml", tmp_path)))
+
+    assert "384 vCPUs" in first(ON_DEMAND, ON_DEMAND)
+    assert "192 vCPUs" in first(ON_DEMAND, BLOCK)
+    both = first(OTHER, BLOCK)
+    assert "vCPUs" not in both
+    assert f"--capacity-reservation-ids cr-00000000 {ONE['id']}" in both
