@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from disagg.config.workload import Measurement, Question, Result
+from disagg.config.measurement import Measurement, Result
+from disagg.config.workload import Question
 from disagg.errors import InvalidInputError, Problem
 
 _LARGEST_FILE = 256 * 1024 * 1024

@@ -20,7 +20,7 @@ KV_LINKS_SOURCE = Source(
     kind=Kind.MEASURED,
     reference=(
         "ai-dynamo/dynamo PR 7764 and its EFA guide (Llama-3.1-8B, 8,000 tokens, p5, four EFA"
-        " devices of 100 Gb/s); descriptors: vLLM RFC 50913, layers of the model assumed to be 36"
+        " devices of 100 Gb/s); descriptors: vLLM RFC 50913, whose model is taken to have 36 layers"
     ),
     date="2026-11-23",
 )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 Side = Annotated[
-    str, typer.Argument(help="Environment file, or a layout such as 2xtp4 or 4xtp1+1xtp4.")
+    str,
+    typer.Argument(help="Environment file, or a layout: 2xtp4, 4xtp1+1xtp4, 8xtp1+2xtp4@separate."),
 ]
 
 

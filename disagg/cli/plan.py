@@ -33,7 +33,7 @@ def plan(
     it. Nothing is created and no account is asked.
     """
     from disagg.bench.asking import asking  # noqa: PLC0415
-    from disagg.checks.question import asked_by  # noqa: PLC0415
+    from disagg.checks.question import asked_by, check_measurements  # noqa: PLC0415
     from disagg.planner.ask import layout_of, one_type  # noqa: PLC0415
     from disagg.report.expected import (  # noqa: PLC0415
         expected_json,
@@ -53,7 +53,9 @@ def plan(
         else:
             emit(made.to_json() | {"expected": None, "warnings": warnings}, output)
         return
-    ask = asking(asked_by(checked.environment, env), prices, predictor)
+    asked = asked_by(checked.environment, env)
+    check_measurements(env, asked)
+    ask = asking(asked, prices, predictor)
     layout = layout_of(checked.environment)
     expected = ask.estimate(layout)
     if html is not None:

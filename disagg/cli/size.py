@@ -68,5 +68,6 @@ def size(
         for one in made.warnings:
             say(f"warning: {one}")
         write_whole(write, made.text)
+        say(f"wrote {write.as_posix()}")
     if not found.found or not found.found[0].meets:
         raise typer.Exit(Exit.FOUND)

@@ -1,23 +1,25 @@
 """`disagg validate`."""
 
+from pathlib import Path
+
 import typer
 
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, warn
-from disagg.errors import Exit, InvalidInputError
+from disagg.config.prices import bundled_prices
+from disagg.errors import Exit, InvalidInputError, Problem
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg validate environments/pilot.yaml")
 def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
-    """Check an environment file and say all that is wrong with it, each with line and remedy.
+    """Check an environment or workload file: all that is wrong with it, with line and remedy.
 
     Exits 0 when the file is sound (warnings are shown) and 64 when it is not.
     """
     try:
-        checked = load_environment(env)
-        problems, valid = checked.warnings, True
+        problems, valid = _warnings(env), True
     except InvalidInputError as error:
         problems, valid = error.problems, False
     if output is not Format.TABLE:
@@ -37,6 +39,26 @@ def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
             say(f"{count}; more about one: disagg explain {problems[0].code}")
     if not valid:
         raise typer.Exit(Exit.USAGE)
+
+
+def _warnings(file: Path) -> list[Problem]:
+    """Return the warnings of a sound file of either kind."""
+    from disagg.checks.question import (  # noqa: PLC0415
+        asked_by,
+        check_measurements,
+        load_question,
+    )
+    from disagg.planner.ask import one_type  # noqa: PLC0415
+
+    try:
+        checked = load_environment(file)
+    except InvalidInputError as error:
+        if error.problems[0].code != "DISAGG-FILE-008":
+            raise
+        return list(load_question(file, bundled_prices()).warnings)
+    if one_type(checked.environment):
+        check_measurements(file, asked_by(checked.environment, file))
+    return checked.warnings
 
 
 def _count(number: int, noun: str) -> str:

@@ -26,6 +26,13 @@ FORM_CODES: dict[str, tuple[str, str]] = {
         "A file or directory cannot be used.",
         "The operating system said why: permissions, a file where a directory is needed, no space.",
     ),
+    "DISAGG-FILE-008": (
+        "A workload file where an environment is needed.",
+        (
+            "`kind: Workload` marks a question about capacity and money, which `size`, `decide`,"
+            " `cost` and `validate` take, and `compare` with -w. An environment has no `kind:`."
+        ),
+    ),
     "DISAGG-YAML-001": (
         "The YAML does not parse.",
         "YAML 1.2 rules. Tabs cannot indent; quotes and brackets must close.",

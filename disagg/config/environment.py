@@ -11,6 +11,8 @@ from pydantic.dataclasses import dataclass
 
 from disagg.catalog.images import DEFAULT_IMAGE_PROFILE
 from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
+from disagg.config.counts import Count, CountOrNone, TensorParallel
+from disagg.config.measurement import Measurement, Result
 
 _STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -28,12 +30,6 @@ PATTERNS = {
     NAME: "1 to 30 of a-z, 0-9 and -, a letter first and no - last",
 }
 """Patterns of text keys, in words."""
-
-LARGEST_COUNT = 10_000
-"""Most nodes of a group, and most pods of a role."""
-Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
-CountOrNone = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
-TensorParallel = Literal[1, 2, 4, 8]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
@@ -334,6 +330,11 @@ class Environment:
     slo: Slo | None = None
     budget: Budget | None = None
     pricing: Pricing = Field(default_factory=Pricing)
+    measurements: tuple[Measurement, ...] = ()
+    """Measured operating points of this model on these nodes, by hand: they calibrate the
+    planner."""
+    results: tuple[Result, ...] = ()
+    """The same, from files of a benchmark tool."""
 
     @property
     def cluster_name(self) -> str:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from disagg.config.environment import Budget, Count, Pricing, Slo, TensorParallel, Workload
+from disagg.config.environment import Budget, Pricing, Slo, Workload
+from disagg.config.measurement import Measurement, Result
 
 _STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -65,56 +66,6 @@ class Operations:
     engineer."""
     once_usd: Annotated[float, Field(ge=0, le=1e9)] = 0
     """Migration and training [USD]; the pilot is counted on its own."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
-class PrefillPool:
-    """Prefill engines of a measured layout."""
-
-    replicas: Count
-    """Engines."""
-    tensor_parallel: TensorParallel
-    """GPUs of one engine."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
-class Measurement:
-    """One operating point that was measured on the very model and instance type."""
-
-    tensor_parallel: TensorParallel
-    """GPUs of one engine (of one decode engine, where there is `prefill`)."""
-    replicas: Count = 1
-    """Engines that shared the load."""
-    prefill: PrefillPool | None = None
-    """Prefill pool of a disaggregated layout. Default: engines that do everything."""
-    input_tokens: Annotated[float, Field(ge=1, le=10_000_000)]
-    """Mean prompt [tokens]."""
-    output_tokens: Annotated[float, Field(ge=2, le=10_000_000)]
-    """Mean answer [tokens]."""
-    concurrency: Annotated[float, Field(gt=0, le=1_000_000)]
-    """Requests in flight over all engines."""
-    tpot_ms: Annotated[float, Field(gt=0, le=1_000_000)]
-    """Mean time of a further token [ms]."""
-    ttft_ms: Annotated[float, Field(gt=0, le=10_000_000)] | None = None
-    """Mean time to the first token [ms]; needed with `prefill`."""
-    runs: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """Runs behind these means: how much the point counts."""
-    label: str = ""
-    """What it was, for the report."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
-class Result:
-    """A result file of a benchmark tool; its lengths, concurrency and times are read from it."""
-
-    file: Annotated[str, Field(examples=["results/c16.json"])]
-    """JSON of vllm bench serve, aiperf or guidellm; relative to this file."""
-    tensor_parallel: TensorParallel
-    """GPUs of one engine: result files do not say it."""
-    replicas: Count = 1
-    """Engines that shared the load."""
-    prefill: PrefillPool | None = None
-    """Prefill pool of a disaggregated layout."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)

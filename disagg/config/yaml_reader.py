@@ -114,7 +114,7 @@ def _text(path: Path, document: Document) -> str | None:
         refuse(
             "DISAGG-FILE-001",
             "no such file",
-            "an environment file",
+            "an environment or workload file",
             "check the path, or write one: disagg init",
         )
         return None
@@ -220,7 +220,9 @@ def _walk(document: Document, node: Node, loc: Loc) -> Any:
     document.count += 1
     if document.count > MAX_VALUES:
         got = f"more than {MAX_VALUES:,} values, aliases expanded"
-        raise _RefusedError(node, got, "an environment file", "remove the nested aliases")
+        raise _RefusedError(
+            node, got, "an environment or workload file", "remove the nested aliases"
+        )
     if len(loc) > MAX_DEPTH:
         raise _RefusedError(node, "nested too deep", f"at most {MAX_DEPTH} levels", "flatten it")
     if str(node.tag) not in _TAGS:

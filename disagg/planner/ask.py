@@ -7,7 +7,7 @@ from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.models import Model
 from disagg.catalog.prices import Offer
 from disagg.config.environment import Environment, Slo
-from disagg.config.workload import Assumptions, Question
+from disagg.config.workload import LARGEST_SEARCH_GPUS, Assumptions, Question, Search
 from disagg.planner.layout import groups as gpu_groups
 from disagg.planner.money.purchase import NodePrice
 from disagg.planner.performance.bands import Bands
@@ -121,6 +121,10 @@ def question_of(environment: Environment, *, hybrid: bool) -> Question:
     first = groups.decode or groups.shared
     assert first is not None  # noqa: S101  Why: a checked environment has one of them.
     serving = environment.serving
+    own = sum(
+        group.nodes * INSTANCE_TYPES[group.instance_type].gpus
+        for group in gpu_groups(groups).values()
+    )
     return Question(
         apiVersion="disagg/v1",
         kind="Workload",
@@ -133,9 +137,12 @@ def question_of(environment: Environment, *, hybrid: bool) -> Question:
             router_policy=serving.router.policy,
         ),
         workload=environment.workload,
+        search=Search(gpus=min(LARGEST_SEARCH_GPUS, max(Search().gpus, own))),
         slo=environment.slo,
         pricing=environment.pricing,
         budget=environment.budget,
+        measurements=environment.measurements,
+        results=environment.results,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.config.environment import LARGEST_COUNT, Capacity, Serving
+from disagg.config.counts import LARGEST_COUNT
+from disagg.config.environment import Capacity, Serving
 from disagg.planner.layout import (
     RESOURCE_NAMES,
     NodePlan,

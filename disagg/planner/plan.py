@@ -23,7 +23,7 @@ from disagg.planner.memory import GpuMemory, gpu_memory
 from disagg.planner.reservations import identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
-PLAN_SCHEMA_VERSION = 2
+PLAN_SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from disagg.report.parts import (
     LAYOUT_COLUMNS,
     found_json,
     layout_row,
+    margin_lines,
     notes,
     origins,
     savings_json,
@@ -28,7 +29,11 @@ def decide_report(ask: Ask, one: Decision, plots: tuple[Plot, ...] = ()) -> Repo
     return Report(
         title=f"Pilot disaggregation for {ask.name}?",
         headline=f"{str(one.answer).capitalize()}. {_because(one)}",
-        lines=(f"Next: {one.first_step}.", f"The whole pilot costs about {usd(one.pilot_usd)}."),
+        lines=(
+            f"Next: {one.first_step}.",
+            f"The whole pilot costs about {usd(one.pilot_usd)}, GPU nodes only.",
+            *margin_lines(ask, one.sizing),
+        ),
         tables=(
             Table(
                 title="Reasons, heaviest first",

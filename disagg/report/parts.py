@@ -6,7 +6,7 @@ from typing import Any
 
 from disagg.catalog.kv_links import EFA_EFFICIENCY, KV_LINKS_SOURCE
 from disagg.planner.ask import Ask
-from disagg.planner.decision.sizing import costs
+from disagg.planner.decision.sizing import Sizing, costs
 from disagg.planner.decision.verdict import nodes_of as counted
 from disagg.planner.decision.worth import Worth
 from disagg.planner.performance.estimate import RELIEF, Estimate
@@ -173,9 +173,37 @@ def savings_json(worth: Worth) -> dict[str, float]:
         "low": worth.low.usd_per_month,
         "middle": worth.middle.usd_per_month,
         "high": worth.high.usd_per_month,
+        "whole_nodes_middle": worth.whole_nodes_middle_usd,
         "whole_nodes_low": worth.whole_nodes_low_usd,
         "whole_nodes_high": worth.whole_nodes_high_usd,
     }
+
+
+def margin_lines(ask: Ask, sizing: Sizing) -> list[str]:
+    """Return how much of a layout is there because predictions are not exact."""
+    best, exact = next(iter(sizing.found), None), sizing.exact
+    if best is None:
+        return []
+    if exact is None:
+        cap = ask.question.search.gpus
+        text = (
+            f"Even if every prediction were exact, none of up to {cap} GPUs would do: raise"
+            " search.gpus, promise less, or take another model or type."
+        )
+        return [text]
+    if best.meets and exact.usd_per_hour >= best.usd_per_hour:
+        return []
+    margin = (
+        f"{best.layout.nodes - exact.layout.nodes} of {best.layout.nodes} nodes are"
+        if best.meets
+        else "the rest is"
+    )
+    text = (
+        f"If every prediction were exact, {exact.layout} on {exact.layout.nodes} x"
+        f" {ask.instance.name} would do: {margin} the price of not knowing, which measurements of"
+        " yours make smaller."
+    )
+    return [text]
 
 
 def layout_json(layout: Layout) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 import difflib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from disagg.checks.environment import check
 from disagg.config.yaml_reader import read, read_text
@@ -79,7 +80,8 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
             no layout keeps every promise and can be said in one.
     """
     before = target.read_text("utf-8") if target.is_file() else ""
-    placement = check(read(target)).environment.serving.placement
+    environment = check(read(target)).environment
+    placement = environment.serving.placement
     found = _best(sizing, colocated=placement == "colocate")
     change = None if found is None else patch(found.layout)
     if found is None or change is None:
@@ -88,8 +90,9 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = _LONG_LINE
+    yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(before)
-    asked = {"workload": _given(ask.question.workload)}
+    asked: dict[str, Any] = {"workload": _given(ask.question.workload)}
     if ask.question.slo is not None:
         asked["slo"] = _given(ask.question.slo)
     for section, wanted in asked.items():
@@ -99,6 +102,11 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     for name in [name for name in data["capacity"] if name not in change["capacity"]]:
         del data["capacity"][name]
     _merge(data, change | asked)
+    data.pop("results", None)
+    data.pop("measurements", None)
+    if ask.question.measurements:
+        # Why: without them the environment would be judged by an uncalibrated prediction.
+        data["measurements"] = [_flow(_given(one)) for one in ask.question.measurements]
     for group in data["capacity"].values():
         if group.get("desired_nodes", 0) > group["nodes"]:
             group["desired_nodes"] = group["nodes"]
@@ -113,15 +121,15 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
         f"{target.as_posix()} after",
         n=0,
     )
-    return Patched(
-        text=after, difference="".join(lines), warnings=tuple(_warnings(sizing, found, placement))
-    )
+    told = _warnings(sizing, found, placement, ask.question.region, environment.aws.region)
+    return Patched(text=after, difference="".join(lines), warnings=tuple(told))
 
 
 def _best(sizing: Sizing, *, colocated: bool) -> Found | None:
     able = [one for one in sizing.found if one.meets and patch(one.layout) is not None]
     return min(
-        able,
+        # Why: what was measured is not weighed against what was guessed.
+        [one for one in able if one.calibrated] or able,
         key=lambda one: (one.usd_per_hour, one.layout.colocated is not colocated),
         default=None,
     )
@@ -144,20 +152,40 @@ def _no_layout(target: Path, sizing: Sizing) -> Problem:
 
 def _given(section: Any) -> dict[str, Any]:
     """Return the keys of a section that differ from their defaults; whole numbers without `.0`."""
-    return {
-        one.name: int(value) if isinstance(value, float) and value.is_integer() else value
-        for one in fields(section)
-        if (value := getattr(section, one.name)) != one.default
-    }
+    found: dict[str, Any] = {}
+    for one in fields(section):
+        value = getattr(section, one.name)
+        if value == one.default:
+            continue
+        if is_dataclass(value):
+            value = _given(value)
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
+        found[one.name] = value
+    return found
 
 
-def _warnings(sizing: Sizing, found: Found, placement: str) -> Iterator[str]:
+def _flow(data: dict[str, Any]) -> CommentedMap:
+    """Return a mapping that is written in one line."""
+    made = CommentedMap(data)
+    made.fa.set_flow_style()
+    return made
+
+
+def _warnings(
+    sizing: Sizing, found: Found, placement: str, asked_region: str, region: str
+) -> Iterator[str]:
     cheapest = sizing.found[0]
     if cheapest.layout.prefill is None:
         yield (
-            f"the cheapest layout for this workload has no pools: {cheapest.layout},"
-            f" ${cheapest.usd_per_hour:,.2f}/h against ${found.usd_per_hour:,.2f}/h;"
-            " an environment always has two, so ask first: disagg decide"
+            f"{cheapest.layout} without pools costs ${cheapest.usd_per_hour:,.2f}/h, this"
+            f" ${found.usd_per_hour:,.2f}/h; an environment always has two pools, so ask first:"
+            " disagg decide"
+        )
+    if asked_region != region:
+        yield (
+            f"the workload asks for {asked_region}, the environment is in {region}: its prices"
+            " count there"
         )
     if found.layout.colocated is not (placement == "colocate"):
         now = "colocate" if found.layout.colocated else "separate_nodes"

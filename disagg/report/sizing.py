@@ -10,7 +10,15 @@ from disagg.planner.performance.layouts import Kind
 from disagg.planner.performance.pareto import Operating, front, operating_points
 from disagg.planner.performance.search import Found
 from disagg.planner.performance.startup import startup
-from disagg.report.parts import LAYOUT_COLUMNS, found_json, layout_json, layout_row, notes, origins
+from disagg.report.parts import (
+    LAYOUT_COLUMNS,
+    found_json,
+    layout_json,
+    layout_row,
+    margin_lines,
+    notes,
+    origins,
+)
 from disagg.report.structure import Plot, Report, Series, Table
 
 SCHEMA_VERSION = 1
@@ -41,7 +49,8 @@ def pareto_plot(ask: Ask, nodes: int) -> tuple[Plot, dict[Kind, tuple[Operating,
     gpus = nodes * ask.instance.gpus
     promise = None if ask.slo is None else 1e3 / ask.slo.tpot_p95_ms
     return Plot(
-        title=f"Speed for a user against throughput for a GPU: {ask.model.name}, {gpus} GPUs",
+        title=f"Speed for a user against throughput for a GPU, predicted: {ask.model.name},"
+        f" {gpus} GPUs",
         x_label="output tokens/s for each user",
         y_label="output tokens/s for each GPU",
         series=tuple(
@@ -72,7 +81,7 @@ def size_report(ask: Ask, sizing: Sizing, plots: Iterable[Plot]) -> Report:
     """Return the answer as a page."""
     best = sizing.found[0] if sizing.found else None
     rows = tuple(layout_row(ask, one) for one in shown(sizing))
-    said = [] if best is None else [_starts(ask, best), *_margin(ask, sizing, best)]
+    said = [] if best is None else [_starts(ask, best), *margin_lines(ask, sizing)]
     return Report(
         title=f"Layouts for {ask.name}",
         headline=_headline(ask, best),
@@ -101,8 +110,8 @@ def _headline(ask: Ask, best: Found | None) -> str:
         return f"No layout of {ask.model.name} fits a {ask.instance.name}."
     if not best.meets:
         return (
-            f"No layout of up to {ask.question.search.gpus} GPUs keeps every promise with"
-            f" probability {best.confidence:g}; closest: {best.layout}"
+            f"No layout of up to {ask.question.search.gpus} GPUs (search.gpus) keeps every promise"
+            f" with probability {best.confidence:g}; closest: {best.layout}"
             f" (probability {best.degraded.meets:.2f})."
         )
     kept = "serves the load (nothing is promised)" if ask.slo is None else "keeps every promise"
@@ -118,24 +127,6 @@ def _starts(ask: Ask, best: Found) -> str:
         f"One more engine serves after about {one.on_a_ready_node:,.0f} s on a node that has the"
         f" weights, {one.on_a_new_node / 60:,.0f} minutes on a new node (assumed)."
     )
-
-
-def _margin(ask: Ask, sizing: Sizing, best: Found) -> list[str]:
-    """Return how much of the layout is there because predictions are not exact."""
-    exact = sizing.exact
-    if exact is None or (best.meets and exact.usd_per_hour >= best.usd_per_hour):
-        return []
-    margin = (
-        f"{best.layout.nodes - exact.layout.nodes} of {best.layout.nodes} nodes are"
-        if best.meets
-        else "the rest is"
-    )
-    text = (
-        f"If every prediction were exact, {exact.layout} on {exact.layout.nodes} x"
-        f" {ask.instance.name} would do: {margin} the price of not knowing, which measurements of"
-        " yours make smaller (disagg decide says which)."
-    )
-    return [text]
 
 
 def size_json(

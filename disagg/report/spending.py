@@ -1,5 +1,6 @@
 """The answer of `disagg cost`."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -31,9 +32,9 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
         headline=(
             f"{copies}{layout}{', each' if copies else ''} on {layout.nodes} x {ask.instance.name}:"
             f" ${month.layouts * hour:,.2f}/h, {usd(month.stepped_usd)} a month,"
-            f" ${one.costs.unit.usd_per_mtok_blended:,.3f}"
-            f" a million tokens at {one.costs.volume:,.0f} output tokens a month"
-            f" ({month.used:.0%} of what it could serve)."
+            f" {one.costs.volume:,.0f} output tokens a month ({month.used:.0%} of what it could"
+            f" serve) at ${one.costs.unit.usd_per_mtok_all_on_output:,.3f} a million,"
+            f" ${one.costs.unit.usd_per_mtok_blended:,.3f} a million tokens in and out."
         ),
         lines=(_change(one), f"Nobody uses {usd(one.idle_usd_per_month)} a month of it."),
         tables=(
@@ -110,17 +111,20 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
 
 def _change(one: Spending) -> str:
     money, middle = one.change, one.change.middle
-    after = (
-        f"pays from {one.break_even_tokens:,.0f} output tokens a month, back after"
-        f" {middle.payback_months:.1f} months"
-        if middle.usd_per_month > 0
-        else f"does not pay: {middle.reason}"
+    whole = money.whole_nodes_middle_usd
+    why = "no whole node is saved" if middle.usd_per_month > 0 else middle.reason
+    after = f"back after {money.payback_months:.1f} months" if whole > 0 else f"does not pay: {why}"
+    from_there = (
+        ""
+        if math.isinf(one.break_even_tokens)
+        else f"; pays from {one.break_even_tokens:,.0f} output tokens a month"
     )
     return (
-        f"Against {one.rival.layout} on the same nodes: {usd(middle.usd_per_month)} a month as if"
-        f" capacity were sold by the token (between {usd(money.low.usd_per_month)} and"
-        f" {usd(money.high.usd_per_month)}, nine in ten); {after}. By whole nodes, as it is sold:"
-        f" between {usd(money.whole_nodes_low_usd)} and {usd(money.whole_nodes_high_usd)} a month."
+        f"Against {one.rival.layout} on the same nodes, by whole nodes, as they are sold:"
+        f" {usd(whole)} a month (between {usd(money.whole_nodes_low_usd)} and"
+        f" {usd(money.whole_nodes_high_usd)}, nine in ten), {after}. As if capacity were sold by"
+        f" the token: {usd(middle.usd_per_month)} (between {usd(money.low.usd_per_month)} and"
+        f" {usd(money.high.usd_per_month)}){from_there}."
     )
 
 
@@ -196,7 +200,7 @@ def cost_json(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> dict[str,
             "gain_band": {"low": one.gain.band.low, "high": one.gain.band.high},
             "savings_usd_per_month": savings_json(one.change),
             "break_even_output_tokens_per_month": finite(one.break_even_tokens),
-            "payback_months": finite(one.change.middle.payback_months),
+            "payback_months": finite(one.change.payback_months),
             "reason": one.change.middle.reason,
         },
         "pilot": [asdict(step) for step in one.pilot],

@@ -25,8 +25,9 @@ def compare_report(ask: Ask, one: Versus) -> Report:
     """Return two layouts side by side as a page."""
     low, high = one.band.low, one.band.high
     within = "within the promises" if ask.slo else "at the most both serve"
-    ways = [
-        (f"equal GPUs, {within}", one.at_limit.per_gpu_used),
+    limit = one.at_limit
+    ways: list[tuple[str, float | None]] = [
+        (f"equal GPUs, {within}", None if limit is None else limit.per_gpu_used),
         (f"equal money, {within}", one.equal_usd),
     ]
     if one.in_flight is not None:
@@ -60,14 +61,18 @@ def compare_report(ask: Ask, one: Versus) -> Report:
                 columns=GAIN_COLUMNS,
                 rows=(
                     gain_row("at this load", one.at_load),
-                    gain_row("at the limit of the promises", one.at_limit),
+                    ("at the limit of the promises", *("-",) * 4)
+                    if limit is None
+                    else gain_row("at the limit of the promises", limit),
                 ),
             ),
             Table(
                 title="B over A, made equal",
                 columns=("equal in", "ratio", "at least", "at most"),
                 rows=tuple(
-                    (name, f"{value:.2f}", f"{value * low:.2f}", f"{value * high:.2f}")
+                    (name, "-", "-", "-")
+                    if value is None
+                    else (name, f"{value:.2f}", f"{value * low:.2f}", f"{value * high:.2f}")
                     for name, value in ways
                 ),
                 note="At least and at most: nine in ten, "
@@ -86,16 +91,14 @@ def compare_report(ask: Ask, one: Versus) -> Report:
 
 
 def _headline(one: Versus, within: str) -> str:
-    gain, low, high = one.equal_usd, one.band.low, one.band.high
-    if one.a.estimate.capacity <= 0 or one.b.estimate.capacity <= 0:
-        nothing = [each.name for each in (one.a, one.b) if each.estimate.capacity <= 0]
-        return (
-            f"{' and '.join(nothing)} {'serve' if len(nothing) > 1 else 'serves'} nothing {within}."
-        )
+    gain, limit, low, high = one.equal_usd, one.at_limit, one.band.low, one.band.high
+    if gain is None or limit is None:
+        names = [each.name for each in (one.a, one.b) if each.estimate.capacity <= 0]
+        return f"No ratio: {' and '.join(names)} surely enough serves nothing {within}."
     return (
         f"For the same money, and {within}, {one.b.name} serves {gain:.2f} x the requests of"
         f" {one.a.name} ({gain * low:.2f} to {gain * high:.2f}, nine in ten); as they are,"
-        f" {one.at_limit.absolute:.2f} x on {one.b.layout.gpus_used} against"
+        f" {limit.absolute:.2f} x on {one.b.layout.gpus_used} against"
         f" {one.a.layout.gpus_used} GPUs."
     )
 
@@ -171,8 +174,8 @@ def compare_json(ask: Ask, one: Versus) -> dict[str, Any]:
         "b": side(one.b),
         "b_over_a": {
             "at_load": asdict(one.at_load),
-            "at_limit": asdict(one.at_limit),
-            "equal_gpus": one.at_limit.per_gpu_used,
+            "at_limit": None if one.at_limit is None else asdict(one.at_limit),
+            "equal_gpus": None if one.at_limit is None else one.at_limit.per_gpu_used,
             "equal_usd": one.equal_usd,
             "in_flight": None if one.in_flight is None else asdict(one.in_flight),
             "loads": [

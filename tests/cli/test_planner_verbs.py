@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_size_exits_2_when_no_layout_keeps_the_promises(
     file = tmp_path / "w.yaml"
     file.write_text(text.replace("concurrency: 128", "requests_per_second: 4000"), "utf-8")
     assert main(["size", str(file), *FAST]) == 2
-    assert "No layout of up to 64 GPUs keeps every promise" in capsys.readouterr().out
+    assert "No layout of up to 64 GPUs (search.gpus) keeps every promise" in capsys.readouterr().out
 
 
 def test_the_patch_that_is_written_is_a_sound_environment_with_that_layout(
@@ -115,7 +116,7 @@ def test_a_patch_says_that_no_pools_are_cheaper_and_keeps_the_placement_where_it
     target = tmp_path / "mine.yaml"
     target.write_text(Path(PILOT).read_text("utf-8"), encoding="utf-8")
     assert main(["size", AGENTS, *FAST, "--write", str(target)]) == 0
-    assert "the cheapest layout for this workload has no pools" in capsys.readouterr().err
+    assert "without pools costs" in capsys.readouterr().err
     # Two layouts of three nodes serve it, one apart and one shared: the file says apart.
     assert yaml.safe_load(target.read_text("utf-8"))["serving"]["placement"] == "separate_nodes"
     assert main(["size", ARTICLE, *FAST, "--write", str(target)]) == 0
@@ -377,3 +378,56 @@ def test_pools_on_two_types_are_planned_without_speed_and_asked_about_with_a_cod
         assert "DISAGG-ASK-008" in capsys.readouterr().err
     assert main(["compare", "1xtp4", str(file), "-w", ARTICLE]) == 64
     assert "DISAGG-LAY-002" in capsys.readouterr().err
+
+
+def test_an_environment_that_was_written_keeps_the_calibration_and_agrees_with_the_workload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "mine.yaml"
+    target.write_text(Path(PILOT).read_text("utf-8"), encoding="utf-8")
+    measured = "workloads/article-measured.yaml"
+    assert main(["size", measured, *FAST, "-o", "json", "--write", str(target)]) == 0
+    sized = json.loads(capsys.readouterr().out)
+    planned = data(capsys, "plan", str(target), *FAST)
+    assert planned["expected"]["calibrated"]
+    layout = layout_of(load_environment(target).environment)
+    same = next(one for one in sized["layouts"] if one["layout"] == str(layout))
+    assert same["calibrated"]
+    for name in ("requests_per_second", "tpot_mean_ms", "probability_kept"):
+        assert planned["expected"][name] == pytest.approx(same["expected"][name], rel=1e-6)
+
+
+@pytest.mark.parametrize("verb", ["plan", "synth", "render"])
+def test_a_workload_file_is_told_from_an_environment(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([verb, ARTICLE]) == 64
+    said = capsys.readouterr().err
+    assert said.count("DISAGG-") == 1
+    assert "DISAGG-FILE-008" in said
+
+
+def test_validate_takes_workload_files_and_points_of_environments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", ARTICLE]) == 0
+    point = "{tensor_parallel: 4, input_tokens: 1024, output_tokens: 1024, concurrency: 99999, "
+    wrong = tmp_path / "wrong.yaml"
+    text = Path(PILOT).read_text("utf-8") + f"measurements:\n  - {point}tpot_ms: 5}}\n"
+    wrong.write_text(text, encoding="utf-8")
+    for verb in ("validate", "plan", "decide"):
+        capsys.readouterr()
+        assert main([verb, str(wrong)]) == 64
+        said = capsys.readouterr().err
+        assert f"wrong.yaml:{text.count(chr(10))} measurements[0]" in said
+        assert "DISAGG-ASK-009" in said
+
+
+def test_the_search_of_an_environment_holds_its_own_nodes(tmp_path: Path) -> None:
+    from disagg.checks.question import asked_by  # noqa: PLC0415
+
+    checked = load_environment(Path(PILOT)).environment
+    assert asked_by(checked, tmp_path).question.search.gpus == 64
+    decode = replace(checked.capacity.decode, nodes=20)
+    large = replace(checked, capacity=replace(checked.capacity, decode=decode))
+    assert asked_by(large, tmp_path).question.search.gpus == 168

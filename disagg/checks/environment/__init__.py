@@ -59,6 +59,8 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     Raises:
         InvalidInputError: Every problem of the document, in the order of its lines.
     """
+    if isinstance(document.data, dict) and document.data.get("kind") == "Workload":
+        raise InvalidInputError([_workload(document)])
     parsed = parse(document)
     given = parsed.sections | {"prices": prices or bundled_prices()}
     found = [placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
@@ -70,6 +72,16 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     if errors or parsed.environment is None:
         raise InvalidInputError(errors)
     return Checked(parsed.environment, warnings)
+
+
+def _workload(document: Document) -> Problem:
+    return document.problem(
+        "DISAGG-FILE-008",
+        ("kind",),
+        got="a workload file",
+        need="an environment file",
+        fix="ask about it with size, decide or cost, or compare -w; write one: disagg init",
+    )
 
 
 def placed(document: Document, one: Rule, finding: Finding) -> Problem:

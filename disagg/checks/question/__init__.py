@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from disagg.catalog.images import IMAGE_PROFILES
 from disagg.catalog.models import MODELS, Model
@@ -60,6 +61,20 @@ def load_question(path: Path, prices: Prices) -> Asked:
     return _workload_file(document, path, prices)
 
 
+def check_measurements(path: Path, asked: Asked) -> None:
+    """Check the measured points of an environment, which only its model and nodes can judge.
+
+    Raises:
+        InvalidInputError: DISAGG-ASK-006 or 009, with the lines of the file.
+    """
+    rules_of_points = [one for one in QUESTION_RULES if "measurements" in one.needs]
+    given = _given(asked.question, asked.model)
+    document = read(path)
+    found = [placed(document, one, finding) for one, finding in run(rules_of_points, given)]
+    if found:
+        raise InvalidInputError(found)
+
+
 def _two_types(document: Document, environment: Environment) -> Problem:
     named = {name: one.instance_type for name, one in groups(environment.capacity).items()}
     return document.problem(
@@ -116,8 +131,10 @@ def _workload_file(document: Document, path: Path, prices: Prices) -> Asked:
 
 
 def _meaning(document: Document, question: Question, model: Model, prices: Prices) -> list[Problem]:
-    given = {name: getattr(question, name) for name in Question.__dataclass_fields__} | {
-        "prices": prices,
-        "geometry": model,
-    }
+    given = _given(question, model) | {"prices": prices}
     return [placed(document, one, finding) for one, finding in run(QUESTION_RULES, given)]
+
+
+def _given(question: Question, model: Model) -> dict[str, Any]:
+    sections = {name: getattr(question, name) for name in Question.__dataclass_fields__}
+    return sections | {"geometry": model}

@@ -10,7 +10,8 @@ from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Pricing, Slo, Workload
-from disagg.config.workload import Assumptions, Measurement, Search
+from disagg.config.measurement import Measurement
+from disagg.config.workload import Assumptions, Search
 from disagg.planner.ask import OFFERS
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld

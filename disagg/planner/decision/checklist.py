@@ -7,6 +7,7 @@ reuse, mixture of experts, long prompts, and people who know Kubernetes and the 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from disagg.config.workload import DEFAULT_OPERATIONS_USD
 from disagg.planner.ask import Ask
 from disagg.planner.decision.sizing import Sizing
 from disagg.planner.money.unit_cost import SECONDS_PER_MONTH
@@ -21,6 +22,9 @@ Source: llm-d P/D guide, planner facts §3."""
 MANY_SESSIONS = 64
 """Requests in flight that count as many: assumed, 2026-11-27; below it an engine's batch is so
 small that prefill hardly disturbs decode."""
+BUSY_SHARE = 0.25
+"""Share of what a layout could serve in a month from which a volume counts as large: assumed,
+2026-11-28; below it most of the money pays for idle nodes, which no gain changes."""
 FREQUENT_REUSE = 0.3
 """Share of prompt tokens found in a cache that counts as frequent: assumed, 2026-11-27."""
 
@@ -62,7 +66,7 @@ def checklist(ask: Ask, sizing: Sizing) -> tuple[Reason, ...]:
 def _volume(ask: Ask, sizing: Sizing) -> Reason:
     best = sizing.single or sizing.pools
     assert best is not None  # noqa: S101  Why: only called with a layout.
-    volume = ask.volume(best.estimate.rate)
+    volume = ask.volume(best.estimate.wanted)
     tokens = ask.setting.traffic.outputs.mean
     capacity = best.degraded.goodput_tokens(tokens) * SECONDS_PER_MONTH
     share = volume / capacity if capacity > 0 else 1.0
@@ -71,7 +75,9 @@ def _volume(ask: Ask, sizing: Sizing) -> Reason:
         f"{volume:,.0f} output tokens a month are {share:.0%} of what the cheapest layout"
         f" ({best.layout}, {nodes} node{'s' if nodes > 1 else ''}) could serve"
     )
-    speaks = Speaks.AGAINST if nodes == 1 else Speaks.FOR
+    speaks = Speaks.FOR if nodes > 1 and share >= BUSY_SHARE else Speaks.AGAINST
+    if not best.meets:
+        speaks = Speaks.OPEN
     return Reason(topic="volume", weight=60, speaks=speaks, text=text)
 
 
@@ -133,25 +139,30 @@ def _team(ask: Ask) -> list[Reason]:
             topic=KUBERNETES,
             weight=25,
             speaks=words[team.kubernetes],
-            text=f"Kubernetes: {team.kubernetes}",
+            text=f"Kubernetes: {team.kubernetes}{_default(team.kubernetes, 'basic')}",
         ),
         Reason(
             topic=FABRIC,
             weight=24,
             speaks=words[team.rdma],
             text=(
-                f"EFA, NIXL, libfabric: {team.rdma}; a transfer that falls back to TCP looks like"
-                " a slow model"
+                f"EFA, NIXL, libfabric: {team.rdma}{_default(team.rdma, 'none')}; a transfer that"
+                " falls back to TCP looks like a slow model"
             ),
         ),
         Reason(
             topic="cost of operations",
             weight=20,
             speaks=Speaks.OPEN if team.on_call else Speaks.AGAINST,
-            text=f"${cost:,.0f} a month on top of the nodes;"
-            + (" somebody is on call" if team.on_call else " nobody is on call"),
+            text=f"${cost:,.0f} a month on top of the nodes"
+            f"{_default(cost, DEFAULT_OPERATIONS_USD)};"
+            + (" somebody is on call" if team.on_call else " nobody is on call (the default)"),
         ),
     ]
+
+
+def _default(value: object, default: object) -> str:
+    return " (the default)" if value == default else ""
 
 
 def _transfer(one: Estimate) -> Reason:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from disagg.config.workload import Measurement
+from disagg.config.measurement import Measurement
 from disagg.planner.performance.bands import Band, Bands, combined
 
 MEASURED_BAND = Band(low=0.9, high=1.1)

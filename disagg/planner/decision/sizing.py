@@ -136,7 +136,7 @@ def costs(ask: Ask, one: Found, volume: float | None = None) -> Costs | None:
         input_per_output=_ratio(ask.question),
         prefill_share=one.estimate.prefill_share,
     )
-    volume = ask.volume(one.estimate.rate) if volume is None else volume
+    volume = ask.volume(one.estimate.wanted) if volume is None else volume
     bought = month(priced, volume, ask.mean_over_peak)
     return Costs(
         volume=volume,

@@ -9,7 +9,9 @@ from disagg.planner.decision.gain import MeasuredPair
 from disagg.planner.decision.sizing import Costs, Sizing, costs
 from disagg.planner.decision.worth import Compared, Worth, compared, worth
 from disagg.planner.money.savings import PilotStep, pilot_steps
+from disagg.planner.performance.kv_room import largest_batch
 from disagg.planner.performance.layouts import Layout
+from disagg.planner.performance.predictor import Worker
 from disagg.planner.performance.search import Found
 
 MARGIN = 0.05
@@ -69,7 +71,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
     pilot = pilot_steps(ask.price.usd_per_hour, sizing.pools.layout.nodes if sizing.pools else 2)
     money = None if gain is None else _worth(ask, sizing, gain, pilot)
     told = [
-        *_gain(sizing, gain),
+        *_gain(ask, sizing, gain),
         _sureness(ask, sizing, measured, calibrated=calibrated),
         *_money(money),
         *_promises(sizing),
@@ -88,7 +90,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
         baseline_costs=None if sizing.single is None else costs(ask, sizing.single),
         pools_costs=None if sizing.pools is None else costs(ask, sizing.pools),
         pilot=pilot,
-        first_step=_first_step(ask, sizing, calibrated=calibrated),
+        first_step=_first_step(ask, sizing, measured, calibrated=calibrated),
     )
 
 
@@ -142,7 +144,7 @@ def _answer(
     return next(found, (Answer.YES, GAIN))
 
 
-def _gain(sizing: Sizing, gain: Compared | None) -> list[Reason]:
+def _gain(ask: Ask, sizing: Sizing, gain: Compared | None) -> list[Reason]:
     if gain is None:
         text = (
             "no layout of two pools fits the nodes of the search"
@@ -158,6 +160,11 @@ def _gain(sizing: Sizing, gain: Compared | None) -> list[Reason]:
         f" {high:.2f} nine times in ten, against the best layout without disaggregation on the"
         " same nodes"
     )
+    if gain.measured is None and any(one.prefill for one in ask.question.measurements):
+        text += (
+            "; of your measured pools none has a point without them beside it at the question's"
+            " lengths and a time per token within a tenth"
+        )
     return [Reason(topic=GAIN, weight=100, speaks=speaks, text=text)]
 
 
@@ -188,12 +195,16 @@ def _money(money: Worth | None) -> list[Reason]:
     if money is None:
         return []
     low, middle, high = (one.usd_per_month for one in (money.low, money.middle, money.high))
-    least, most = money.whole_nodes_low_usd, money.whole_nodes_high_usd
+    least, whole, most = (
+        money.whole_nodes_low_usd,
+        money.whole_nodes_middle_usd,
+        money.whole_nodes_high_usd,
+    )
     speaks = Speaks.FOR if min(low, least) > 0 else Speaks.OPEN if most > 0 else Speaks.AGAINST
     text = (
-        f"{_usd(middle)} a month as if capacity were sold by the token, between {_usd(low)} and"
-        f" {_usd(high)}; by whole nodes, as it is sold, between {_usd(least)} and {_usd(most)}"
-        f" ({money.middle.reason})"
+        f"{_usd(whole)} a month by whole nodes, as they are sold, between {_usd(least)} and"
+        f" {_usd(most)}; as if capacity were sold by the token {_usd(middle)}, between {_usd(low)}"
+        f" and {_usd(high)} ({money.middle.reason})"
     )
     return [Reason(topic=SAVINGS, weight=90, speaks=speaks, text=text)]
 
@@ -224,10 +235,10 @@ def _promises(sizing: Sizing) -> list[Reason]:
 def _kept(one: Found) -> str:
     lesser = one.degraded
     if not lesser.serves:
-        wanted = lesser.demand if lesser.demand is not None else lesser.rate
         return (
-            f"serves {lesser.capacity:,.1f} of {wanted:,.1f} requests a second within the promises:"
-            f" {lesser.bottleneck} is where it ends"
+            f"surely enough (probability {one.confidence:g}) serves {lesser.capacity:,.1f} of"
+            f" {lesser.wanted:,.1f} requests a second within the promises: {lesser.bottleneck} is"
+            " where it ends"
         )
     told = "keeps" if one.meets else "does not surely keep"
     return f"{told} every promise (probability {lesser.meets:.2f}, wanted {one.confidence:.2f})"
@@ -248,15 +259,22 @@ def _prefill_share(sizing: Sizing) -> list[Reason]:
             weight=85,
             speaks=Speaks.FOR if share > given else Speaks.AGAINST,
             text=(
-                f"prefill takes {share:.0%} of the engine time without disaggregation at this load;"
-                f" two pools give it {given:.0%} of the GPUs, and win for each GPU where the first"
-                " is larger"
+                f"prefill takes {share:.0%} of the engine time of {sizing.rival.layout} at this"
+                f" load; {sizing.pools.layout} gives it {given:.0%} of the GPUs, and wins for each"
+                " GPU where the first is larger"
             ),
         )
     ]
 
 
-def _first_step(ask: Ask, sizing: Sizing, *, calibrated: bool) -> str:
+def _first_step(
+    ask: Ask, sizing: Sizing, measured: MeasuredPair | None, *, calibrated: bool
+) -> str:
+    if measured is not None and _calibrated(sizing) and sizing.pools is not None:
+        return (
+            f"step 3 of the pilot, the scale test: {sizing.pools.layout} at the load of production,"
+            " with KV transfer times, EFA bandwidth and the cost of a token beside the baseline's"
+        )
     if calibrated and sizing.pools is not None and sizing.pools.layout.prefill is not None:
         first, second = sizing.pools.layout.prefill.worker, sizing.pools.layout.engines.worker
         return (
@@ -275,12 +293,23 @@ def _first_step(ask: Ask, sizing: Sizing, *, calibrated: bool) -> str:
     )
     shown = ", ".join(f"tp {tp}" for tp in sorted(kinds)) or "the tensor_parallel you plan"
     refused = [one.measure for one in ask.knowledge.refusals.values()]
-    points = (
-        refused[0]
-        if refused
-        else "concurrency 16 and 64 at 1,024 tokens in and out, and again at 8,192 in and 1,024 out"
-    )
+    points = refused[0] if refused else _baseline_points(ask, sorted(kinds))
     return (
         f"step 1 of the pilot, the single-node baseline: for engines of {shown} measure"
         f" {points}, three runs each, and put the figures under `measurements:`"
     )
+
+
+def _baseline_points(ask: Ask, kinds: list[int]) -> str:
+    """Return the points of a baseline that the smallest of the engines holds."""
+    worker = Worker(tensor_parallel=min(kinds, default=ask.instance.gpus))
+    told = []
+    for inputs, outputs in ((1_024, 1_024), (8_192, 1_024)):
+        hybrid = ask.setting.hybrid
+        holds = largest_batch(ask.model, ask.instance, worker, inputs + outputs / 2, hybrid=hybrid)
+        most = max(2, min(64, int(holds)))
+        told.append(
+            f"concurrency {min(16, most // 2)} and {most} at {inputs:,} tokens in and"
+            f" {outputs:,} out"
+        )
+    return ", and ".join(told)

@@ -68,9 +68,9 @@ class Versus:
     a: Contender
     b: Contender
     at_load: Gains
-    at_limit: Gains
-    """At the most each serves within every promise, as they are."""
-    equal_usd: float
+    at_limit: Gains | None
+    """At the most each serves within every promise, as they are; None where one serves nothing."""
+    equal_usd: float | None
     """The same when each is copied until both cost the same by the hour and fill their whole nodes:
     equal money and equal promises [ratio]."""
     in_flight: InFlight | None
@@ -103,6 +103,7 @@ def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
     """
     tokens = ask.setting.traffic.outputs.mean
     nodes = math.lcm(a.layout.nodes, b.layout.nodes)
+    both = min(a.estimate.capacity, b.estimate.capacity) > 0
     in_flight = None
     if ask.setting.traffic.concurrency is not None:
         in_flight = InFlight(
@@ -112,8 +113,10 @@ def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
         a=a,
         b=b,
         at_load=gains(b.at_load(), a.at_load()),
-        at_limit=gains(b.at_limit(tokens), a.at_limit(tokens)),
-        equal_usd=gains(_filled(b, nodes, tokens), _filled(a, nodes, tokens)).absolute,
+        at_limit=gains(b.at_limit(tokens), a.at_limit(tokens)) if both else None,
+        equal_usd=gains(_filled(b, nodes, tokens), _filled(a, nodes, tokens)).absolute
+        if both
+        else None,
         in_flight=in_flight,
         band=_band(ask, a.layout, b.layout),
         loads=tuple(_at_load(ask, a.layout, b.layout, step) for step in LOAD_STEPS),

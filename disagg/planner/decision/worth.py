@@ -14,9 +14,12 @@ from disagg.planner.decision.gain import (
 )
 from disagg.planner.decision.sizing import costs, side_at_limit, side_at_load
 from disagg.planner.money.savings import Change, PilotStep, Savings, savings
+from disagg.planner.money.unit_cost import SECONDS_PER_MONTH
 from disagg.planner.performance.bands import Band
 from disagg.planner.performance.search import Found
 from disagg.units import HOURS_PER_MONTH
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,8 +80,18 @@ class Worth:
     high: Savings
     whole_nodes_low_usd: float
     """What the bill falls by at the lower bound: nodes are sold whole [USD/month]."""
+    whole_nodes_middle_usd: float
+    """The same in the middle [USD/month]."""
     whole_nodes_high_usd: float
     """The same at the upper bound [USD/month]."""
+    once_usd: float
+    """What is spent once: migration, training, the pilot [USD]."""
+
+    @property
+    def payback_months(self) -> float:
+        """Months until `once_usd` is back by whole nodes, in the middle; inf when it never is."""
+        saved = self.whole_nodes_middle_usd
+        return self.once_usd / saved if saved > 0 else math.inf
 
 
 def worth(
@@ -94,14 +107,15 @@ def worth(
     """Return what a gain is worth at the volume of the question.
 
     Continuous: what the rival is paid for the volume, as if capacity were sold by the token, times
-    1 - 1/gain, less operations. Whole nodes: those of the cheapest single pool less the nodes that
-    a fleet with the gain needs for the same peak, less operations.
+    1 - 1/gain, less operations. Whole nodes: those that the cheapest single pool needs for the peak
+    less those that a fleet with the gain needs for it, less operations. What a fleet of today has
+    beyond the peak is no saving of disaggregation: it could be given back without.
 
     Args:
         ask: The question.
         gain: Two pools over one; the gain per dollar counts.
         rival: The single pool that the gain is over.
-        cheapest: The single pool that would be bought: its whole nodes are the bill of today.
+        cheapest: The single pool that would be bought.
         pilot: What finding out costs, paid back with the savings.
         least_nodes: Fewest nodes that two pools can stand on.
         volume: Output tokens a month. Default: that of the question on the rival.
@@ -112,10 +126,9 @@ def worth(
     month = rival.usd_per_hour * HOURS_PER_MONTH if spent is None else spent.month.continuous_usd
     extra = ask.question.operations.usd_per_month
     once = ask.question.operations.once_usd + sum(step.usd for step in pilot)
-    paid = costs(ask, cheapest, volume)
     node = ask.price.usd_per_hour * HOURS_PER_MONTH
-    nodes = cheapest.layout.nodes * (1 if paid is None else paid.month.layouts)
-    needed_now = nodes if paid is None else nodes * paid.month.used / ask.mean_over_peak
+    peak = _nodes_at_peak(ask, cheapest, volume)
+    nodes = max(1, math.ceil(peak - _ROUNDING))
 
     def at(factor: float) -> Savings:
         return savings(
@@ -131,7 +144,7 @@ def worth(
         )
 
     def by_whole_nodes(factor: float) -> float:
-        needed = max(least_nodes, math.ceil(needed_now / max(factor, 1e-6) - 1e-9))
+        needed = max(least_nodes, math.ceil(peak / max(factor, 1e-6) - _ROUNDING))
         return (0.0 if ask.price.committed else (nodes - needed) * node) - extra
 
     return Worth(
@@ -139,5 +152,22 @@ def worth(
         middle=at(gain.at_limit.per_usd),
         high=at(gain.high),
         whole_nodes_low_usd=by_whole_nodes(gain.low),
+        whole_nodes_middle_usd=by_whole_nodes(gain.at_limit.per_usd),
         whole_nodes_high_usd=by_whole_nodes(gain.high),
+        once_usd=once,
     )
+
+
+def _nodes_at_peak(ask: Ask, single: Found, volume: float | None) -> float:
+    """Return the nodes of a single pool that the peak fills, as if they were sold in parts.
+
+    The peak is that of the load, or what a volume of its own makes it.
+    """
+    capacity = single.degraded.capacity
+    if capacity <= 0:
+        return float(single.layout.nodes)
+    rate = single.estimate.wanted
+    if volume is not None:
+        tokens = ask.setting.traffic.outputs.mean
+        rate = volume / (SECONDS_PER_MONTH * tokens * ask.mean_over_peak)
+    return single.layout.nodes * rate / capacity

@@ -154,10 +154,11 @@ def _implausible(alpha: float, beta: float, left: float) -> Refusal | None:
     low, high = SCALE_RANGE
     for name, scale in (("decode", alpha), ("prefill", beta)):
         if not low <= scale <= high:
+            hint = "; are all times in milliseconds?" if abs(scale) < low / 10 else ""
             return Refusal(
                 reason=(
-                    f"the {name} scale came out as {scale:.2f}, not within {low:g} to {high:g}:"
-                    " the points contradict one another or are of something else"
+                    f"the {name} scale came out as {scale:.2g}, not within {low:g} to {high:g}:"
+                    f" the points contradict one another or are of something else{hint}"
                 ),
                 measure=again,
             )
@@ -213,8 +214,9 @@ def _row(predictor: Predictor, point: Point) -> tuple[float, float]:
 def _too_few(points: Sequence[Point]) -> Refusal | None:
     ratios = {round(p.shape.input_tokens / p.shape.output_tokens, 2) for p in points}
     plan = (
-        "concurrency 16 and 64 at 1,024 tokens in and out, and again at 8,192 in and 1,024 out,"
-        " on one engine of the tensor_parallel you plan"
+        "two concurrencies a factor of four apart (16 and 64, or what the engine holds) at 1,024"
+        " tokens in and out, and again at 8,192 in and 1,024 out, on one engine of the"
+        " tensor_parallel you plan"
     )
     if len(points) < LEAST_POINTS:
         return Refusal(

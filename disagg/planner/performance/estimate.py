@@ -66,10 +66,14 @@ class Estimate:
         return min(self.limits, key=lambda name: self.limits[name])
 
     @property
+    def wanted(self) -> float:
+        """Requests a second that arrive, or that so many in flight make [1/s]."""
+        return self.rate if self.demand is None else self.demand
+
+    @property
     def serves(self) -> bool:
         """Whether all that arrives is served within every promise."""
-        wanted = self.rate if self.demand is None else self.demand
-        return wanted <= self.capacity * (1 + 1e-6)
+        return self.wanted <= self.capacity * (1 + 1e-6)
 
     @property
     def tokens_per_second_per_gpu(self) -> float:

@@ -2,7 +2,7 @@
 
 from disagg.catalog.instances import InstanceType
 from disagg.catalog.models import Model
-from disagg.config.workload import Measurement
+from disagg.config.measurement import Measurement
 from disagg.planner.kv import kv_bytes
 from disagg.planner.memory import ACTIVATION_BYTES, GPU_MEMORY_UTILIZATION
 from disagg.planner.performance.predictor import Worker

@@ -20,6 +20,7 @@ from disagg.planner.performance.limits import (
     mixed_limits,
     mixed_rate,
     prefill_limit,
+    targets,
 )
 from disagg.planner.performance.predictor import Worker
 from disagg.planner.performance.setting import HAND_OVER_MS, Engine, Setting
@@ -140,17 +141,21 @@ class Rates:
 def rates(searcher: Searcher) -> Rates:
     """Return what each engine does alone, from the same limits an estimate is made of.
 
-    Only ratios of pools are chosen by them, so predictions are taken as they are, without bands.
+    Only ratios of pools are chosen by them. Predictions are taken with the margin that the wanted
+    probability needs; where some role could then serve nothing at all, as they are.
     """
     setting = searcher.setting
     kinds = workers(setting.model, setting.instance, data_parallel=searcher.data_parallel)
     slo = searcher.slo
-    goal = Targets(
+    as_they_are = Targets(
         ttft_p95_ms=slo.ttft_p95_ms if slo else math.inf,
         tpot_p95_ms=slo.tpot_p95_ms if slo else math.inf,
     )
     hit = setting.traffic.reuse if setting.prefix_aware else 0.0
     engines = {kind: setting.engine(kind, hit) for kind in kinds}
+    goal = targets(setting.bands, slo)
+    if not all(_prefill(one, goal) and _decode(one, goal) for one in engines.values()):
+        goal = as_they_are
     return Rates(
         mixed={kind: _mixed(engine, goal) for kind, engine in engines.items()},
         prefill={kind: _prefill(engine, goal) for kind, engine in engines.items()},
@@ -257,7 +262,8 @@ def search(searcher: Searcher) -> tuple[Found, ...]:
     """Return, for each parallelism and placement, the layout with the fewest nodes that serves.
 
     Where none of up to the largest size does, the largest. Cheapest first among those that keep
-    every promise, then by what they serve for a dollar; then those that do not, by probability.
+    every promise, without pools before with pools, then by what they serve for a dollar; then those
+    that do not, by probability.
 
     Decode is at least as parallel as prefill: NIXL cannot hand over the other way round
     (DISAGG-POOL-001).
@@ -281,10 +287,12 @@ def search(searcher: Searcher) -> tuple[Found, ...]:
     return tuple(sorted((one for one in found if one is not None), key=_rank))
 
 
-def _rank(one: Found) -> tuple[bool, float, float, str]:
+def _rank(one: Found) -> tuple[bool, float, bool, float, str]:
     if one.meets:
-        return False, one.usd_per_hour, -one.goodput_per_usd, str(one.layout)
-    return True, -one.degraded.meets, -one.degraded.capacity, str(one.layout)
+        # Why the pools second: of two layouts that cost the same, the simpler one comes first.
+        pools = one.layout.prefill is not None
+        return False, one.usd_per_hour, pools, -one.goodput_per_usd, str(one.layout)
+    return True, -one.degraded.meets, False, -one.degraded.capacity, str(one.layout)
 
 
 def _fewest(searcher: Searcher, layout: Callable[[int], Layout | None]) -> Found | None:

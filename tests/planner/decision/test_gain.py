@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from disagg.config.workload import Measurement, PrefillPool
+from disagg.config.measurement import Measurement, PrefillPool
 from disagg.planner.decision.gain import LARGEST_GAIN, Side, gains, measured_pair, measured_side
 from disagg.planner.money.unit_cost import usd_per_output_token
 

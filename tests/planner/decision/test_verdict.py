@@ -1,6 +1,7 @@
 """Yes, no, measure first: each for its reason, and never yes on a guess."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planning import asked, shipped
 
+from disagg.errors import InvalidInputError
 from disagg.planner.decision.checklist import Speaks
 from disagg.planner.decision.sizing import size
 from disagg.planner.decision.spending import spending
@@ -224,3 +226,61 @@ def test_savings_are_counted_by_hand(tmp_path: Path) -> None:
     busy = single.layout.nodes * 200 / single.degraded.capacity
     saved = single.layout.nodes - max(1, math.ceil(busy / 1.8))
     assert worth.whole_nodes_low_usd == pytest.approx(saved * node - 5_000)
+
+
+def test_a_fleet_that_is_larger_than_the_peak_is_no_saving_of_disaggregation(
+    tmp_path: Path,
+) -> None:
+    ask = asked(HEAVY + TEAM + BASELINE + LARGER + pair(1.0), tmp_path)
+    found = size(ask)
+    assert found.pools is not None
+    # A thousandth of the volume: one node would do, with and without pools.
+    spent = spending(ask, found.pools.layout, volume=ask.volume(0.2))
+    assert spent is not None
+    change = spent.change
+    assert change.whole_nodes_low_usd == pytest.approx(-5_000)
+    assert change.whole_nodes_middle_usd == pytest.approx(-5_000)
+    assert change.whole_nodes_high_usd == pytest.approx(-5_000)
+    assert math.isinf(change.payback_months)
+
+
+def test_the_points_of_the_first_step_are_ones_that_the_file_takes(tmp_path: Path) -> None:
+    text = (
+        "model: meta-llama/Llama-3.3-70B-Instruct\ninstance_type: p5en.48xlarge\n"
+        "region: us-east-2\n"
+        "workload: {input_tokens: 6000, output_tokens: 400, requests_per_second: 10}\n"
+        "slo: {ttft_p95_ms: 1500, tpot_p95_ms: 40}\n"
+    )
+    step = verdict(text, tmp_path).first_step
+    sizes = [int(one) for one in re.findall(r"tp (\d)", step)]
+    wanted = re.findall(r"concurrency (\d+) and (\d+) at ([\d,]+) tokens in and ([\d,]+) out", step)
+    assert sizes
+    assert len(wanted) == 2
+    lines = [
+        f"  - {{tensor_parallel: {min(sizes)}, input_tokens: {inputs.replace(',', '')},"
+        f" output_tokens: {outputs.replace(',', '')}, concurrency: {count}, tpot_ms: 20}}\n"
+        for low, high, inputs, outputs in wanted
+        for count in (low, high)
+    ]
+    asked(text + "measurements:\n" + "".join(lines), tmp_path)
+    # 64 of 8,192 tokens are more than two H200 hold beside the weights.
+    many = "  - {tensor_parallel: 2, input_tokens: 8192, output_tokens: 1024, concurrency: 64,"
+    with pytest.raises(InvalidInputError, match="DISAGG-ASK-009"):
+        asked(text + "measurements:\n" + many + " tpot_ms: 31}\n", tmp_path)
+
+
+def test_after_a_measured_prototype_comes_the_scale_test(tmp_path: Path) -> None:
+    one = verdict(HEAVY + TEAM + BASELINE + LARGER + pair(2.0), tmp_path)
+    assert "step 3 of the pilot" in one.first_step
+    # Pools without anything beside them at their speed: said, and the prediction counts.
+    alone = BASELINE + LARGER + pair(2.0).split("\n")[1].replace("tpot_ms: 12.0", "tpot_ms: 30.0")
+    other = verdict(HEAVY + TEAM + alone + "\n", tmp_path)
+    assert "step 2 of the pilot" in other.first_step
+    assert "of your measured pools none has a point without them" in other.reasons[0].text
+
+
+def test_defaults_of_a_team_are_told_as_such(tmp_path: Path) -> None:
+    said = {one.topic: one.text for one in verdict(HEAVY, tmp_path).reasons}
+    assert "none (the default)" in said["fabric skills"]
+    stated = {one.topic: one.text for one in verdict(HEAVY + TEAM, tmp_path).reasons}
+    assert "(the default)" not in stated["fabric skills"]

@@ -130,3 +130,11 @@ def test_weights_that_do_not_fit_are_refused() -> None:
 
 def test_a_file_name_is_no_layout() -> None:
     assert not is_layout("environments/pilot.yaml")
+
+
+def test_where_a_side_serves_nothing_there_is_no_ratio(tmp_path: Path) -> None:
+    ask = asked(ARTICLE + "slo: {ttft_p95_ms: 1000, tpot_p95_ms: 2}\n", tmp_path)
+    one = versus(ask, contender(ask, "a", single(8, 1)), contender(ask, "b", single(1, 8)))
+    assert one.a.estimate.capacity == 0
+    assert one.at_limit is None
+    assert one.equal_usd is None

@@ -177,3 +177,13 @@ def test_a_whole_search_asks_for_few_estimates(tmp_path) -> None:  # noqa: ANN00
     search(replace(made, evaluate=counted))
     assert count <= 110
     assert size(ask).found
+
+
+def test_of_two_layouts_that_cost_the_same_the_one_without_pools_comes_first() -> None:
+    found = [one for one in search(tool(60.0)) if one.meets]
+    by_price: dict[float, list[bool]] = {}
+    for one in found:
+        by_price.setdefault(one.usd_per_hour, []).append(one.layout.prefill is not None)
+    assert any(len(set(kinds)) > 1 for kinds in by_price.values())
+    for kinds in by_price.values():
+        assert kinds == sorted(kinds)
