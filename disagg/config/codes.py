@@ -7,7 +7,7 @@ FORM_CODES: dict[str, tuple[str, str]] = {
     ),
     "DISAGG-FILE-002": (
         "A directory was given.",
-        "Every verb takes one environment file, not a folder of them.",
+        "A verb reads one file, not a folder of them, and writes a page or plot to a file.",
     ),
     "DISAGG-FILE-003": (
         "The file cannot be read.",

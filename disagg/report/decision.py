@@ -14,6 +14,7 @@ from disagg.report.parts import (
     margin_lines,
     notes,
     origins,
+    question,
     savings_json,
     usd,
 )
@@ -28,6 +29,7 @@ def decide_report(ask: Ask, one: Decision, plots: tuple[Plot, ...] = ()) -> Repo
     best = one.sizing.pools or one.sizing.single
     return Report(
         title=f"Pilot disaggregation for {ask.name}?",
+        question=question(ask),
         headline=f"{str(one.answer).capitalize()}. {_because(one)}",
         lines=(
             f"Next: {one.first_step}.",

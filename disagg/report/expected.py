@@ -9,7 +9,7 @@ from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.startup import startup
 from disagg.planner.performance.transfer import efa_link
 from disagg.planner.plan import Plan
-from disagg.report.parts import estimate_json, milliseconds, notes, origins, told, usd
+from disagg.report.parts import estimate_json, milliseconds, notes, origins, question, told, usd
 from disagg.report.structure import Plot, Report, Series, Table
 
 
@@ -17,11 +17,15 @@ def expected_table(ask: Ask, layout: Layout, one: Estimate) -> Table:
     """Return the expected figures of a layout under the workload of its environment."""
     times, bands = one.latency, ask.bands(layout)
     tokens, tpot = one.output_tokens_per_second, times.tpot_mean_ms
+    most = tokens * bands.disaggregated.high
+    if one.demand is not None:
+        # Why: no more comes out than is asked for.
+        most = min(most, one.demand * ask.setting.traffic.outputs.mean)
     rows = [
         (
             "output tokens/s",
             f"{tokens:,.0f}",
-            f"{tokens * bands.disaggregated.low:,.0f} to {tokens * bands.disaggregated.high:,.0f}",
+            f"{tokens * bands.disaggregated.low:,.0f} to {most:,.0f}",
         ),
         ("TTFT p50 [ms]", "", milliseconds(times.ttft_p50_ms.low, times.ttft_p50_ms.high)),
         (
@@ -140,6 +144,7 @@ def plan_report(ask: Ask, layout: Layout, one: Estimate, made: Plan) -> Report:
     )
     return Report(
         title=f"Plan of {made.environment}",
+        question=question(ask),
         headline=(
             f"{layout} of {made.model} on {layout.nodes} x {ask.instance.name} in {made.region}:"
             f" ${made.usd_per_hour:,.2f}/h, {usd(made.usd_per_month)} a month."

@@ -25,6 +25,8 @@ th,td{border-bottom:1px solid var(--grid);padding:.3rem .6rem;text-align:right;v
 font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{text-align:left}
 td.long,.text td{text-align:left}.text th{text-align:left}
+dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.3rem 1.5rem}
+dl div{border-bottom:1px solid var(--grid)}dt{color:var(--faint);font-size:.8rem}dd{margin:0}
 .note,footer{color:var(--faint);font-size:.85rem}svg{max-width:100%;height:auto}
 """
 
@@ -41,6 +43,8 @@ _PAGE = """<!doctype html>
 <body>
 <h1>{{ report.title }}</h1>
 <p class="headline">{{ report.headline }}</p>
+{% if report.question %}<dl>{% for name, value in report.question %}<div><dt>{{ name }}</dt>
+<dd>{{ value }}</dd></div>{% endfor %}</dl>{% endif %}
 {% for line in report.lines %}<p>{{ line }}</p>
 {% endfor %}
 {% for title, drawing, note in drawings %}<section><h2>{{ title }}</h2>

@@ -234,6 +234,37 @@ def layout_json(layout: Layout) -> dict[str, Any]:
     }
 
 
+def question(ask: Ask) -> tuple[tuple[str, str], ...]:
+    """Return what was asked, in words."""
+    asked, search = ask.question.workload, ask.question.search
+
+    def length(mean: int, p95: int | None) -> str:
+        return f"{mean:,} tokens" + (f", 95th percentile {p95:,}" if p95 else "")
+
+    load = (
+        f"{asked.requests_per_second:g} requests/s"
+        if asked.requests_per_second is not None
+        else f"{asked.concurrency:,} in flight"
+    )
+    promises = "none given"
+    if ask.slo is not None:
+        promises = (
+            f"first token in {ask.slo.ttft_p95_ms:,} ms, each further one in"
+            f" {ask.slo.tpot_p95_ms:,} ms, both at the 95th percentile, with probability"
+            f" {ask.slo.confidence:g}"
+        )
+    return (
+        ("model", f"{ask.model.name}, weights in {ask.model.weight_precision}"),
+        ("nodes", f"{ask.instance.name}, {ask.question.region}"),
+        ("prompts", length(asked.input_tokens, asked.input_tokens_p95)),
+        ("answers", length(asked.output_tokens, asked.output_tokens_p95)),
+        ("load at the peak", f"{load}; the mean is {asked.mean_over_peak:.0%} of it"),
+        ("prompt tokens seen before", f"{ask.setting.traffic.reuse:.0%}"),
+        ("promises", promises),
+        ("searched", f"up to {search.gpus} GPUs, {search.spare_engines} spare engines a role"),
+    )
+
+
 def origins(ask: Ask, layout: Layout | None) -> tuple[Origin, ...]:
     """Return where the figures of an answer come from."""
     said = ask.knowledge.predictor.origin
@@ -255,7 +286,7 @@ def origins(ask: Ask, layout: Layout | None) -> tuple[Origin, ...]:
         ),
         Origin(
             figure="model",
-            value=ask.model.name,
+            value=f"{ask.model.name}, weights in {ask.model.weight_precision}",
             kind=str(geometry.kind),
             source=geometry.reference,
             date=geometry.date,

@@ -18,6 +18,7 @@ from disagg.report.parts import (
     margin_lines,
     notes,
     origins,
+    question,
 )
 from disagg.report.structure import Plot, Report, Series, Table
 
@@ -84,6 +85,7 @@ def size_report(ask: Ask, sizing: Sizing, plots: Iterable[Plot]) -> Report:
     said = [] if best is None else [_starts(ask, best), *margin_lines(ask, sizing)]
     return Report(
         title=f"Layouts for {ask.name}",
+        question=question(ask),
         headline=_headline(ask, best),
         lines=tuple(said),
         tables=(

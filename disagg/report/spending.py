@@ -9,7 +9,7 @@ from disagg.planner.cost import CostLine, usd_per_hour, usd_per_month
 from disagg.planner.decision.spending import Spending
 from disagg.planner.money.unit_cost import UnitCost
 from disagg.report.decision import GAIN_COLUMNS, gain_row
-from disagg.report.parts import finite, layout_json, notes, origins, savings_json, usd
+from disagg.report.parts import finite, layout_json, notes, origins, question, savings_json, usd
 from disagg.report.structure import Plot, Report, Series, Table
 
 SCHEMA_VERSION = 2
@@ -29,6 +29,7 @@ def cost_report(ask: Ask, one: Spending, lines: tuple[CostLine, ...]) -> Report:
     copies = f"{month.layouts} copies of " if month.layouts > 1 else ""
     return Report(
         title=f"What {ask.name} costs",
+        question=question(ask),
         headline=(
             f"{copies}{layout}{', each' if copies else ''} on {layout.nodes} x {ask.instance.name}:"
             f" ${month.layouts * hour:,.2f}/h, {usd(month.stepped_usd)} a month,"

@@ -54,6 +54,8 @@ class Report:
 
     title: str
     headline: str
+    question: tuple[tuple[str, str], ...] = ()
+    """What was asked, on pages: a page is read without its file beside it."""
     lines: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()

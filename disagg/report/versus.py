@@ -15,6 +15,7 @@ from disagg.report.parts import (
     nodes_of,
     notes,
     origins,
+    question,
 )
 from disagg.report.structure import Plot, Report, Series, Table
 
@@ -38,6 +39,7 @@ def compare_report(ask: Ask, one: Versus) -> Report:
         ]
     return Report(
         title=f"{one.b.name} against {one.a.name}",
+        question=question(ask),
         headline=_headline(one, within),
         lines=tuple(_failing(each) for each in one.failing),
         tables=(

@@ -208,6 +208,9 @@ def test_a_page_loads_nothing_follows_the_theme_prints_and_names_origins(
         assert kind in text
     assert "<svg" in text
     assert "var(--s1)" in text
+    # What was asked stands on the page.
+    for words in ("weights in fp4", "1,024 tokens", "128 in flight", "first token in 1,000 ms"):
+        assert words in text
 
 
 def test_a_page_escapes_what_a_user_wrote(tmp_path: Path) -> None:
@@ -431,3 +434,11 @@ def test_the_search_of_an_environment_holds_its_own_nodes(tmp_path: Path) -> Non
     decode = replace(checked.capacity.decode, nodes=20)
     large = replace(checked, capacity=replace(checked.capacity, decode=decode))
     assert asked_by(large, tmp_path).question.search.gpus == 168
+
+
+def test_a_page_is_not_written_over_a_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decide", ARTICLE, *FAST, "--html", str(tmp_path)]) == 64
+    assert "DISAGG-FILE-002" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
