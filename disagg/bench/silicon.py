@@ -23,7 +23,12 @@ from disagg.catalog.silicon import (
 )
 from disagg.catalog.source import Source
 from disagg.errors import DisaggError, MissingToolError
-from disagg.planner.performance.predictor import MAX_BATCHED_TOKENS, Worker, chunks
+from disagg.planner.performance.predictor import (
+    MAX_BATCHED_TOKENS,
+    Worker,
+    chunks,
+    prompts_of_a_step,
+)
 from disagg.planner.performance.traffic import Shape
 
 _PACKAGE = "aiconfigurator-core"
@@ -110,13 +115,14 @@ class Silicon:
         handle = self._handle(worker)
         own = max(1.0, batch / worker.data_parallel)
         count = chunks(shape)
-        chunk = max(1, min(MAX_BATCHED_TOKENS, round(shape.computed_tokens)))
+        several = prompts_of_a_step(own, shape)
+        chunk = max(1, min(MAX_BATCHED_TOKENS, round(several * shape.computed_tokens)))
 
         def at(sequences: int) -> float:
             with _told(worker, self._model, self._system):
                 mixed = handle.mixed_step_latency(
                     chunk,
-                    max(sequences - 1, 0),
+                    max(sequences - round(several), 0),
                     round(shape.input_tokens),
                     round(shape.output_tokens),
                     prefix=round(shape.cached_tokens),
@@ -124,7 +130,7 @@ class Silicon:
                 alone = handle.decode_step_latency(
                     sequences, round(shape.input_tokens), round(shape.output_tokens)
                 )
-            return float(count * (mixed - alone))
+            return float(count * (mixed - alone) / several)
 
         # Why: ranks that share an engine take prompts side by side, each its own.
         return max(0.0, _between(at, own)) / worker.data_parallel

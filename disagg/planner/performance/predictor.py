@@ -54,11 +54,31 @@ class Predictor(Protocol):
     def prompt_ms(self, worker: Worker, batch: float, shape: Shape) -> float:
         """Return by how much one prompt delays `batch` decoding sequences of its engine [ms].
 
-        All chunks of the prompt together: each of their steps less a step that only decodes.
+        All chunks of the prompt together: each of their steps less a step that only decodes. Where
+        sequences end so fast that a step takes several prompts in, its part of what they cost
+        together: what a step has to spare is spent once.
         """
 
     def prefill_ms(self, worker: Worker, prompts: float, shape: Shape) -> float:
         """Return the time an engine that only prefills takes for `prompts` at once [ms]."""
+
+
+def prompts_of_a_step(batch: float, shape: Shape, data_parallel: int = 1) -> float:
+    """Return how many prompts a step takes in when `batch` sequences decode, at least one.
+
+    batch / OSL end in a step, and as many begin; the token budget is the most.
+
+    Source: Little's law; vLLM V1's --max-num-batched-tokens.
+
+    Example:
+        >>> shape = Shape(input_tokens=2_000, output_tokens=100)
+        >>> prompts_of_a_step(50, shape), prompts_of_a_step(200, shape)
+        (1.0, 2.0)
+        >>> prompts_of_a_step(1_000, shape)
+        4.096
+    """
+    room = MAX_BATCHED_TOKENS * data_parallel / max(1.0, shape.computed_tokens)
+    return max(1.0, min(batch / shape.output_tokens, room))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,11 @@ from disagg.catalog.gpus import Gpu
 from disagg.catalog.models import Attention, Model
 from disagg.catalog.source import Kind, Source
 from disagg.planner.kv import kv_bytes
-from disagg.planner.performance.predictor import MAX_BATCHED_TOKENS, Worker
+from disagg.planner.performance.predictor import (
+    MAX_BATCHED_TOKENS,
+    Worker,
+    prompts_of_a_step,
+)
 from disagg.planner.performance.traffic import Shape
 
 MEMORY_EFFICIENCY = 0.70
@@ -71,8 +75,13 @@ class Roofline:
 
     def prompt_ms(self, worker: Worker, batch: float, shape: Shape) -> float:
         """Return by how much the chunks of one prompt delay the decoding batch [ms]."""
-        decoding = max(0.0, batch - 1)
         alone = self._step_ms(worker, batch, 0.0, 0.0, shape)
+        several = prompts_of_a_step(batch, shape, worker.data_parallel)
+        decoding = max(0.0, batch - several)
+        if several > 1:
+            new = several * shape.computed_tokens
+            step = self._step_ms(worker, decoding, new, shape.cached_tokens, shape, prompts=several)
+            return max(0.0, step - alone) / several
         total, done = 0.0, shape.cached_tokens
         while done < shape.input_tokens - 1e-9:
             chunk = min(float(MAX_BATCHED_TOKENS), shape.input_tokens - done)
