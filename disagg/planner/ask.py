@@ -160,12 +160,14 @@ def layout_of(environment: Environment) -> Layout:
     def pool(one: Any) -> Engines:
         return Engines(worker=Worker(tensor_parallel=one.tensor_parallel), count=one.replicas)
 
-    return Layout(
+    made = Layout(
         instance=INSTANCE_TYPES[first.instance_type],
         engines=pool(serving.decode),
         prefill=pool(serving.prefill),
         colocated=serving.placement == "colocate",
     )
+    billed = sum(group.nodes for group in gpu_groups(groups).values())
+    return replace(made, idle_nodes=max(0, billed - made.nodes))
 
 
 def points_of(question: Question) -> tuple[Point, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from disagg.config.environment import Slo
 from disagg.config.measurement import Measurement
 from disagg.planner.performance.bands import Band, Bands, combined
 
@@ -72,8 +73,9 @@ def gains(new: Side, old: Side) -> Gains:
 def gain_band(new: Bands, old: Bands) -> Band:
     """Return the factors between which the true gain of two pools over one lies, nine in ten.
 
-    Throughput of two pools has a band of its own, from measured rows with worker counts; that of an
-    aggregated layout goes as one over TPOT.
+    Throughput of two pools has a band of its own, from measured rows with worker counts, and is
+    never surer than the time per token of its decode engines; that of an aggregated layout goes as
+    one over TPOT.
 
     Example:
         >>> from disagg.catalog.models import MODELS
@@ -83,7 +85,18 @@ def gain_band(new: Bands, old: Bands) -> Band:
         >>> band.low < 1 < band.high
         True
     """
-    return combined(new.disaggregated, Band(low=1 / old.tpot.high, high=1 / old.tpot.low))
+    pools = max(new.disaggregated, inverse(new.tpot), key=lambda one: one.sigma)
+    return combined(pools, inverse(old.tpot))
+
+
+def inverse(band: Band) -> Band:
+    """Return the band of one over a figure.
+
+    Example:
+        >>> inverse(Band(low=0.5, high=2.0))
+        Band(low=0.5, high=2.0)
+    """
+    return Band(low=1 / band.high, high=1 / band.low)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,19 +113,22 @@ def measured_pair(
     lengths: tuple[float, float],
     gpus_per_node: int,
     usd_per_node_hour: float,
+    slo: Slo | None = None,
 ) -> MeasuredPair | None:
     """Return the best measured layout of two pools against the best single pool like it.
 
     Alike: the same lengths, those of the question, and times per token within a tenth of one
-    another. None without such a pair.
+    another. Points whose mean times already break a promise say nothing of a gain within the
+    promises. None without such a pair.
 
     Args:
         points: Measured points.
         lengths: Mean input and output of the question [tokens].
         gpus_per_node: GPUs that are billed together.
         usd_per_node_hour: Price of a node [USD/h].
+        slo: Promises of the question.
     """
-    known = [one for one in points if _asked(one, lengths)]
+    known = [one for one in points if _asked(one, lengths) and _kept(one, slo)]
     found = [
         MeasuredPair(
             pools=pools,
@@ -140,6 +156,13 @@ def measured_pair(
 def _asked(point: Measurement, lengths: tuple[float, float]) -> bool:
     given = (point.input_tokens, point.output_tokens)
     return all(_near(one, wanted, _SAME_LENGTH) for one, wanted in zip(given, lengths, strict=True))
+
+
+def _kept(point: Measurement, slo: Slo | None) -> bool:
+    if slo is None:
+        return True
+    in_time = point.ttft_ms is None or point.ttft_ms <= slo.ttft_p95_ms
+    return in_time and point.tpot_ms <= slo.tpot_p95_ms
 
 
 def _near(one: float, other: float, factor: float) -> bool:

@@ -161,7 +161,7 @@ def _copies(layout: Layout, nodes: int) -> int:
     Roles on nodes of their own never share one with another copy.
     """
     apart = layout.prefill is not None and not layout.colocated
-    if apart or layout.nodes > 1:
+    if apart or layout.nodes > 1 or layout.idle_nodes:
         return nodes // layout.nodes
     return nodes * (layout.instance.gpus // layout.gpus_used)
 
@@ -182,6 +182,7 @@ def _copied(layout: Layout, times: int) -> Layout:
     prefill = layout.prefill
     return replace(
         layout,
+        idle_nodes=layout.idle_nodes * times,
         engines=replace(layout.engines, count=layout.engines.count * times),
         prefill=None if prefill is None else replace(prefill, count=prefill.count * times),
     )

@@ -142,11 +142,15 @@ def fit(predictor: Predictor, points: Sequence[Point], prior: float) -> Fit | Re
     squares = sum(
         w * (alpha * a + beta * b - 1) ** 2 for w, (a, b) in zip(weights, rows, strict=True)
     )
-    left = math.sqrt(squares / sum(weights) * len(points) / (len(points) - 2))
+    # Why: weights say how much a point counts beside the others, not how many points there are.
+    squares *= len(points) / sum(weights)
+    left = math.sqrt(squares / (len(points) - 2))
     refused = _implausible(alpha, beta, left)
     if refused is not None:
         return refused
-    return _fit(alpha, beta, squares, len(points), prior, (aa, ab, bb, determinant))
+    each = len(points) / sum(weights)
+    normal = (aa * each, ab * each, bb * each, determinant * each**2)
+    return _fit(alpha, beta, squares, len(points), prior, normal)
 
 
 def _implausible(alpha: float, beta: float, left: float) -> Refusal | None:

@@ -17,7 +17,7 @@ from disagg.planner.performance.predictor import Worker
 from disagg.planner.performance.prefix_cache import Hits, Tier, hits
 from disagg.planner.performance.queueing import alone, closed_loop, largest
 from disagg.planner.performance.setting import FRONT_END_MS, HAND_OVER_MS, Engine, Setting
-from disagg.planner.performance.transfer import Link, Transfer, efa_link, transfer
+from disagg.planner.performance.transfer import Link, Transfer, efa_link, fastest_rate, transfer
 
 _SETTLED = 1e-4
 _ROUNDS = 3
@@ -56,10 +56,10 @@ def flow(setting: Setting, layout: Layout) -> Flow:
         ValueError: The weights do not fit an engine of the layout.
     """
     share = 0.0
-    found = _hits(setting, layout, 0.0, 0.0)
+    found = _hits(setting, layout, 0.0, 0.0, 0.0)
     for _ in range(_ROUNDS if setting.traffic.reuse else 1):
         now = _flow(setting, layout, share, found)
-        found = _hits(setting, layout, now.rate, share)
+        found = _hits(setting, layout, now.rate, share, now.batch)
         if abs(found.share - share) < _SETTLED:
             break
         share = found.share
@@ -87,7 +87,8 @@ def _flow(setting: Setting, layout: Layout, hit: float, found: Hits) -> Flow:
         block=setting.block_size,
         hybrid=setting.hybrid,
     )
-    rate = _two_pools(setting, layout, engine, prefill, handed)
+    over_link = fastest_rate(handed, link, layout.prefill.count, layout.engines.count)
+    rate = min(over_link, _two_pools(setting, layout, engine, prefill, handed))
     return Flow(
         setting=setting,
         layout=layout,
@@ -159,24 +160,36 @@ def _in_flight(engine: Engine, batch: float) -> float:
     return waiting + rate * (engine.shape.output_tokens - 1) * mixed_tpot(engine, batch) / 1e3
 
 
-def _hits(setting: Setting, layout: Layout, rate: float, share: float) -> Hits:
-    """Return what the caches of the engines that prefill find at a rate."""
+def _hits(setting: Setting, layout: Layout, rate: float, share: float, batch: float) -> Hits:
+    """Return what the caches of the engines that prefill find at a rate.
+
+    Args:
+        setting: The question.
+        layout: Its engines.
+        rate: Requests a second [1/s].
+        share: Part of the prompts that was found before.
+        batch: Sequences that one engine decodes: where it prefills too, they fill its memory first.
+    """
     traffic, pool = setting.traffic, layout.prefill or layout.engines
     fresh = traffic.inputs.mean * (1 - share)
     written = fresh if layout.prefill else fresh + traffic.outputs.mean
     each = stored_bytes(setting.model, max(1, round(written)), pool.worker, hybrid=setting.hybrid)
+    running = 0.0
+    if layout.prefill is None:
+        context = max(1, round(traffic.shape().mean_context))
+        running = batch * stored_bytes(setting.model, context, pool.worker, hybrid=setting.hybrid)
     return hits(
         reuse=traffic.reuse,
         think_seconds=traffic.think_seconds,
         new_bytes_per_second=rate * each,
-        tiers=_tiers(setting, pool.worker, pool.count),
+        tiers=_tiers(setting, pool.worker, pool.count, running),
         routed_to_its_cache=setting.prefix_aware,
         workers=pool.count,
     )
 
 
-def _tiers(setting: Setting, worker: Worker, count: int) -> tuple[Tier, ...]:
-    room = room_bytes(setting.model, setting.instance, worker)
+def _tiers(setting: Setting, worker: Worker, count: int, running: float) -> tuple[Tier, ...]:
+    room = max(0.0, room_bytes(setting.model, setting.instance, worker) - running)
     tiers = [Tier(name="GPU", bytes=room * count)]
     for name, each in (("RAM", setting.ram_bytes_per_gpu), ("disk", setting.disk_bytes_per_gpu)):
         if each:

@@ -45,6 +45,8 @@ class Layout:
     prefill: Engines | None = None
     colocated: bool = False
     """Whether prefill and decode share nodes."""
+    idle_nodes: int = 0
+    """Nodes that are billed and hold no engine."""
 
     @property
     def kind(self) -> Kind:
@@ -65,8 +67,8 @@ class Layout:
         """
         each = self.instance.gpus
         if self.colocated or self.prefill is None:
-            return max(-(-self.gpus_used // each), self.engines.nodes(each))
-        return self.engines.nodes(each) + self.prefill.nodes(each)
+            return self.idle_nodes + max(-(-self.gpus_used // each), self.engines.nodes(each))
+        return self.idle_nodes + self.engines.nodes(each) + self.prefill.nodes(each)
 
     @property
     def least_nodes(self) -> int:

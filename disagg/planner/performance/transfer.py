@@ -157,7 +157,23 @@ def largest_rate(one: Transfer, link: Link, prefill_workers: int, decode_workers
     """
     if one.bytes == 0:
         return math.inf
-    line = min(
+    slow = EFA_EFFICIENCY[0] * _line_of_all(link, prefill_workers, decode_workers)
+    return LARGEST_LINK_LOAD * slow * 1e9 / one.bytes
+
+
+def fastest_rate(one: Transfer, link: Link, prefill_workers: int, decode_workers: int) -> float:
+    """Return the requests a second that the links carry at their fast end, full [1/s].
+
+    No more gets through, whatever else is free.
+    """
+    if one.bytes == 0:
+        return math.inf
+    fast = EFA_EFFICIENCY[1] * _line_of_all(link, prefill_workers, decode_workers)
+    return fast * 1e9 / one.bytes
+
+
+def _line_of_all(link: Link, prefill_workers: int, decode_workers: int) -> float:
+    """Return the bandwidth of the role that has less of it in all, on the data sheet [GB/s]."""
+    return min(
         prefill_workers * link.prefill_gb_per_second, decode_workers * link.decode_gb_per_second
     )
-    return LARGEST_LINK_LOAD * EFA_EFFICIENCY[0] * line * 1e9 / one.bytes
