@@ -10,7 +10,7 @@ from disagg.config.environment import Environment, Slo
 from disagg.config.workload import LARGEST_SEARCH_GPUS, Assumptions, Question, Search
 from disagg.planner.layout import groups as gpu_groups
 from disagg.planner.money.purchase import NodePrice
-from disagg.planner.performance.bands import Bands
+from disagg.planner.performance.bands import EXACT, Bands
 from disagg.planner.performance.calibration import Point
 from disagg.planner.performance.estimate import Estimate, estimate
 from disagg.planner.performance.knowledge import Knowledge
@@ -57,6 +57,11 @@ class Ask:
     def estimate(self, layout: Layout, slo: Slo | None = None) -> Estimate:
         """Return what a layout does under the workload, with the bands of its own engines."""
         return estimate(self.at(layout), layout, slo or self.slo)
+
+    def exact(self, layout: Layout) -> Estimate:
+        """Return what a layout would do if every prediction were exact: without any band."""
+        setting = replace(self.setting, bands=EXACT, engines=self.setting.engines)
+        return estimate(setting, layout, self.slo)
 
     def at(self, layout: Layout) -> Setting:
         """Return the setting with the bands of a layout."""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from disagg.planner.ask import Ask
-from disagg.planner.decision.gain import Gains
+from disagg.planner.decision.gain import LARGEST_GAIN, Gains, measured_side
 from disagg.planner.decision.verdict import Decision
 from disagg.planner.performance.search import Found
 from disagg.report.parts import (
@@ -93,6 +93,8 @@ def _distinct(found: list[Found]) -> list[Found]:
 def gain_row(name: str, one: Gains) -> tuple[str, ...]:
     """Return gains as a row."""
     figures = (one.absolute, one.per_gpu_used, one.per_gpu_billed, one.per_usd)
+    if one.absolute >= LARGEST_GAIN:
+        return (name, *("no end",) * len(figures))
     return (name, *(f"{figure:.2f}" for figure in figures))
 
 
@@ -111,10 +113,12 @@ def _gain_tables(one: Decision) -> tuple[Table, ...]:
         gain_row("  at most", _scaled(limit, high)),
         gain_row("at the load of the question", compared.at_load),
     )
-    names = (
-        f"{one.sizing.pools.layout if one.sizing.pools else '-'} over"
-        f" {one.sizing.rival.layout if one.sizing.rival else '-'}"
-    )
+    if compared.measured is not None:
+        pools = measured_side(compared.measured.pools, 8, 1.0).name
+        names = f"{pools}, measured, over {compared.over}"
+    else:
+        new, old = one.sizing.pools, one.sizing.rival
+        names = f"{new.layout if new else '-'} over {old.layout if old else '-'}, predicted"
     return (Table(title=f"Gain of {names}", columns=GAIN_COLUMNS, rows=rows),)
 
 
@@ -140,6 +144,8 @@ def decide_json(ask: Ask, one: Decision) -> dict[str, Any]:
         "gain": None
         if compared is None
         else {
+            "measured": compared.measured is not None,
+            "over": compared.over or str(one.sizing.rival.layout if one.sizing.rival else ""),
             "at_limit": asdict(compared.at_limit),
             "at_load": asdict(compared.at_load),
             "band": {"low": compared.band.low, "high": compared.band.high},

@@ -95,8 +95,8 @@ def compare_report(ask: Ask, one: Versus) -> Report:
 def _headline(one: Versus, within: str) -> str:
     gain, limit, low, high = one.equal_usd, one.at_limit, one.band.low, one.band.high
     if gain is None or limit is None:
-        names = [each.name for each in (one.a, one.b) if each.estimate.capacity <= 0]
-        return f"No ratio: {' and '.join(names)} surely enough serves nothing {within}."
+        names = [each.name for each in (one.a, one.b) if each.exact.capacity <= 0]
+        return f"No ratio: {' and '.join(names)} serves nothing {within}."
     return (
         f"For the same money, and {within}, {one.b.name} serves {gain:.2f} x the requests of"
         f" {one.a.name} ({gain * low:.2f} to {gain * high:.2f}, nine in ten); as they are,"
@@ -106,10 +106,10 @@ def _headline(one: Versus, within: str) -> str:
 
 
 def _failing(one: Contender) -> str:
-    wanted = one.estimate.rate if one.estimate.demand is None else one.estimate.demand
+    lesser = one.lesser
     return (
-        f"{one.name} does not serve this load within the promises: {one.estimate.capacity:,.1f} of"
-        f" {wanted:,.1f} requests/s; {one.estimate.bottleneck} is where it ends."
+        f"{one.name} does not surely serve this load within the promises: {lesser.capacity:,.1f} of"
+        f" {lesser.wanted:,.1f} requests/s; {lesser.bottleneck} is where it ends."
     )
 
 
@@ -152,8 +152,8 @@ def _row(one: Contender) -> tuple[str, ...]:
         f"{one.estimate.output_tokens_per_second:,.0f}",
         milliseconds(times.ttft_p95_ms.low, times.ttft_p95_ms.high),
         f"{times.tpot_p95_band_ms.low:,.1f} to {times.tpot_p95_band_ms.high:,.1f}",
-        f"{one.estimate.capacity:,.1f}",
-        one.estimate.bottleneck,
+        f"{one.lesser.capacity:,.1f}",
+        one.lesser.bottleneck,
     )
 
 

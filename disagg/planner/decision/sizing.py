@@ -7,10 +7,11 @@ from disagg.planner.ask import Ask
 from disagg.planner.decision.gain import Side
 from disagg.planner.money.unit_cost import Month, Priced, UnitCost, month, unit_cost
 from disagg.planner.performance.bands import EXACT
-from disagg.planner.performance.estimate import estimate
 from disagg.planner.performance.layouts import Kind
 from disagg.planner.performance.search import Found, Searcher, aggregated, search, workers
 
+NOTHING = 1e-9
+"""Stands for no token a second where a ratio is taken."""
 SHOWN = 4
 """Layouts of each kind that are shown."""
 
@@ -67,7 +68,7 @@ def size(ask: Ask) -> Sizing:
 def _exact(ask: Ask, tool: Searcher) -> Searcher:
     """Return the same search with every prediction taken as it is."""
     setting = replace(tool.setting, bands=EXACT, engines=tool.setting.engines)
-    return replace(tool, setting=setting, evaluate=lambda one: estimate(setting, one, ask.slo))
+    return replace(tool, setting=setting, evaluate=ask.exact)
 
 
 def rival_of(ask: Ask, tool: Searcher, nodes: int) -> Found | None:
@@ -88,9 +89,13 @@ def _best(found: tuple[Found, ...], kind: Kind) -> Found | None:
     return next(iter([one for one in of_kind if one.calibrated] or of_kind), None)
 
 
-def side_at_limit(one: Found, output_tokens: float) -> Side:
-    """Return a layout at the most it serves within every promise."""
-    return _side(one, one.degraded.goodput_tokens(output_tokens))
+def side_at_limit(ask: Ask, one: Found) -> Side:
+    """Return a layout at the most it serves within every promise, if predictions are exact.
+
+    How sure they are is in the band of a ratio, and is not counted twice.
+    """
+    tokens = ask.setting.traffic.outputs.mean
+    return _side(one, ask.exact(one.degraded.layout).goodput_tokens(tokens))
 
 
 def side_at_load(one: Found) -> Side:
@@ -101,7 +106,7 @@ def side_at_load(one: Found) -> Side:
 def _side(one: Found, tokens: float) -> Side:
     return Side(
         name=str(one.layout),
-        output_tokens_per_second=max(tokens, 1e-9),
+        output_tokens_per_second=max(tokens, NOTHING),
         gpus_used=one.layout.gpus_used,
         gpus_billed=one.layout.gpus_billed,
         usd_per_hour=one.usd_per_hour,

@@ -100,7 +100,7 @@ def spending(ask: Ask, layout: Layout, volume: float | None = None) -> Spending 
         break_even_tokens=spent.volume * change.middle.break_even_share,
         pilot=pilot,
         article=article_formula(
-            side_at_limit(rival, ask.setting.traffic.outputs.mean).output_tokens_per_second,
+            side_at_limit(ask, rival).output_tokens_per_second,
             money.volume,
             SECONDS_PER_MONTH,
             gain.at_limit.absolute,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from disagg.planner.ask import Ask
 from disagg.planner.decision.checklist import FABRIC, KUBERNETES, Reason, Speaks, checklist
-from disagg.planner.decision.gain import MeasuredPair
+from disagg.planner.decision.gain import LARGEST_GAIN, MeasuredPair
 from disagg.planner.decision.sizing import Costs, Sizing, costs
 from disagg.planner.decision.worth import Compared, Worth, compared, worth
 from disagg.planner.money.savings import PilotStep, pilot_steps
@@ -14,6 +14,8 @@ from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.predictor import Worker
 from disagg.planner.performance.search import Found
 
+LEAST_GAIN = 1e-6
+"""Below it two pools serve nothing at all, as predicted."""
 MARGIN = 0.05
 """By how much the lower bound of the gain per dollar must exceed 1: assumed, 2026-11-27; a run
 differs from the next by as much."""
@@ -127,21 +129,37 @@ def _answer(
         return (Answer.NO, GAIN) if nothing else (Answer.MEASURE_FIRST, CALIBRATION)
     single = sizing.single is not None and sizing.single.meets
     pools = sizing.pools is not None and sizing.pools.meets
-    no_money = single and money.whole_nodes_high_usd <= 0
+    # Why: where no measured row is about the pair, even a no is a guess.
+    told = calibrated or _known(ask, sizing)
+    no_gain = told and gain.high <= 1 and (calibrated or gain.at_limit.absolute > LEAST_GAIN)
+    no_money = told and single and money.whole_nodes_high_usd <= 0
     not_surely_money = money.low.usd_per_month <= 0 or (single and money.whole_nodes_low_usd <= 0)
     # Why again: a measured gain says nothing of the promises, which a prediction keeps.
     guessed = not calibrated or not _calibrated(sizing)
     in_the_way = (
-        (gain.high <= 1, Answer.NO, GAIN),
+        (no_gain, Answer.NO, GAIN),
         (no_money, Answer.NO, SAVINGS),
         (guessed, Answer.MEASURE_FIRST, CALIBRATION),
-        (not pools, Answer.MEASURE_FIRST if single else Answer.NO, PROMISES),
+        (not pools and not single and not _at_the_cap(ask, sizing), Answer.NO, PROMISES),
+        (not pools, Answer.MEASURE_FIRST, PROMISES),
         (gain.low <= 1 + MARGIN, Answer.MEASURE_FIRST, GAIN),
         (not_surely_money, Answer.MEASURE_FIRST, SAVINGS),
         (ask.question.team.rdma == "none", Answer.MEASURE_FIRST, FABRIC),
     )
     found = ((answer, topic) for true, answer, topic in in_the_way if true)
     return next(found, (Answer.YES, GAIN))
+
+
+def _known(ask: Ask, sizing: Sizing) -> bool:
+    """Tell whether measured rows are about the pair of model and GPU."""
+    return sizing.rival is not None and ask.bands(sizing.rival.layout).known
+
+
+def _at_the_cap(ask: Ask, sizing: Sizing) -> bool:
+    """Tell whether more nodes than the search may take could still serve."""
+    most = max(1, ask.question.search.gpus // ask.instance.gpus)
+    found = [one for one in (sizing.single, sizing.pools) if one is not None]
+    return any(one.layout.nodes >= most and one.degraded.capacity > 0 for one in found)
 
 
 def _gain(ask: Ask, sizing: Sizing, gain: Compared | None) -> list[Reason]:
@@ -153,12 +171,14 @@ def _gain(ask: Ask, sizing: Sizing, gain: Compared | None) -> list[Reason]:
         )
         return [Reason(topic=GAIN, weight=100, speaks=Speaks.AGAINST, text=text)]
     low, high = gain.low, gain.high
+    if gain.at_limit.absolute >= LARGEST_GAIN:
+        text = "the best layout without disaggregation on the same nodes serves nothing in time"
+        return [Reason(topic=GAIN, weight=100, speaks=Speaks.FOR, text=text)]
     speaks = Speaks.FOR if low > 1 + MARGIN else Speaks.AGAINST if high <= 1 else Speaks.OPEN
     how = "measured" if gain.measured else "predicted"
     text = (
         f"{gain.at_limit.per_usd:.2f} x tokens a dollar {how}, at least {low:.2f} and at most"
-        f" {high:.2f} nine times in ten, against the best layout without disaggregation on the"
-        " same nodes"
+        f" {high:.2f} nine times in ten, against {_rival(sizing, gain)}"
     )
     if gain.measured is None and any(one.prefill for one in ask.question.measurements):
         text += (
@@ -166,6 +186,13 @@ def _gain(ask: Ask, sizing: Sizing, gain: Compared | None) -> list[Reason]:
             " lengths and a time per token within a tenth"
         )
     return [Reason(topic=GAIN, weight=100, speaks=speaks, text=text)]
+
+
+def _rival(sizing: Sizing, gain: Compared) -> str:
+    if gain.measured is not None:
+        return gain.over
+    best = "the best calibrated layout" if _calibrated(sizing) else "the best layout"
+    return f"{best} without disaggregation on the same nodes"
 
 
 def _sureness(
@@ -261,7 +288,7 @@ def _prefill_share(sizing: Sizing) -> list[Reason]:
             text=(
                 f"prefill takes {share:.0%} of the engine time of {sizing.rival.layout} at this"
                 f" load; {sizing.pools.layout} gives it {given:.0%} of the GPUs, and wins for each"
-                " GPU where the first is larger"
+                " GPU where the first is larger (at equal batches; a promise about TPOT shifts it)"
             ),
         )
     ]
@@ -270,6 +297,9 @@ def _prefill_share(sizing: Sizing) -> list[Reason]:
 def _first_step(
     ask: Ask, sizing: Sizing, measured: MeasuredPair | None, *, calibrated: bool
 ) -> str:
+    meets = any(one is not None and one.meets for one in (sizing.single, sizing.pools))
+    if calibrated and not meets and _at_the_cap(ask, sizing):
+        return f"raise search.gpus above {ask.question.search.gpus} and ask again"
     if measured is not None and _calibrated(sizing) and sizing.pools is not None:
         return (
             f"step 3 of the pilot, the scale test: {sizing.pools.layout} at the load of production,"

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, replace
 
 from disagg.planner.ask import Ask
-from disagg.planner.decision.gain import Gains, Side, gain_band, gains
-from disagg.planner.performance.bands import Band
+from disagg.planner.decision.gain import Gains, Side, gain_band, gains, inverse
+from disagg.planner.decision.sizing import NOTHING, searcher
+from disagg.planner.performance.bands import Band, combined
 from disagg.planner.performance.estimate import Estimate
 from disagg.planner.performance.layouts import Kind, Layout
 
@@ -17,6 +18,10 @@ class Contender:
     name: str
     layout: Layout
     estimate: Estimate
+    lesser: Estimate
+    """After the failures that the question says it must survive."""
+    exact: Estimate
+    """The same, if every prediction were exact."""
     usd_per_hour: float
 
     def at_load(self) -> Side:
@@ -24,13 +29,13 @@ class Contender:
         return self._side(self.estimate.output_tokens_per_second)
 
     def at_limit(self, output_tokens: float) -> Side:
-        """Return it at the most it serves within every promise."""
-        return self._side(self.estimate.goodput_tokens(output_tokens))
+        """Return it at the most it serves within every promise, if predictions are exact."""
+        return self._side(self.exact.goodput_tokens(output_tokens))
 
     def _side(self, tokens: float) -> Side:
         return Side(
             name=self.name,
-            output_tokens_per_second=max(tokens, 1e-9),
+            output_tokens_per_second=max(tokens, NOTHING),
             gpus_used=self.layout.gpus_used,
             gpus_billed=self.layout.gpus_billed,
             usd_per_hour=self.usd_per_hour,
@@ -81,17 +86,18 @@ class Versus:
 
     @property
     def band_is_assumed(self) -> bool:
-        """Whether no measured rows are behind the band: both layouts are of one kind."""
-        return self.a.layout.kind is self.b.layout.kind
+        """Whether no measured rows are behind the band: both are calibrated and of one kind."""
+        return self.band == ONE_KIND_BAND
 
     @property
     def failing(self) -> tuple[Contender, ...]:
         """The sides that do not serve this load within the promises."""
-        return tuple(one for one in (self.a, self.b) if not one.estimate.serves)
+        return tuple(one for one in (self.a, self.b) if not one.lesser.serves)
 
 
 ONE_KIND_BAND = Band(low=0.9, high=1.1)
-"""Band of a ratio of two layouts of one kind: assumed, 2026-11-27; their errors go the same way."""
+"""Band of a ratio of two calibrated layouts of one kind: assumed, 2026-11-27; their errors go the
+same way."""
 
 
 def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
@@ -103,7 +109,7 @@ def versus(ask: Ask, a: Contender, b: Contender) -> Versus:
     """
     tokens = ask.setting.traffic.outputs.mean
     nodes = math.lcm(a.layout.nodes, b.layout.nodes)
-    both = min(a.estimate.capacity, b.estimate.capacity) > 0
+    both = min(a.exact.capacity, b.exact.capacity) > 0
     in_flight = None
     if ask.setting.traffic.concurrency is not None:
         in_flight = InFlight(
@@ -141,11 +147,14 @@ def _at_load(ask: Ask, a: Layout, b: Layout, step: float) -> AtLoad:
 
 def contender(ask: Ask, name: str, layout: Layout) -> Contender:
     """Return a layout under the workload of a question."""
+    found = searcher(ask).found(layout)
     return Contender(
         name=name,
         layout=layout,
-        estimate=ask.estimate(layout),
-        usd_per_hour=ask.usd_per_hour(layout),
+        estimate=found.estimate,
+        lesser=found.degraded,
+        exact=ask.exact(found.degraded.layout),
+        usd_per_hour=found.usd_per_hour,
     )
 
 
@@ -191,7 +200,11 @@ def _copied(layout: Layout, times: int) -> Layout:
 def _band(ask: Ask, a: Layout, b: Layout) -> Band:
     one, other = ask.bands(a), ask.bands(b)
     if a.kind is b.kind:
-        return ONE_KIND_BAND
+        if one.calibrated and other.calibrated:
+            return ONE_KIND_BAND
+        if a.kind is Kind.DISAGGREGATED:
+            return combined(other.disaggregated, one.disaggregated)
+        return combined(inverse(other.tpot), inverse(one.tpot))
     if b.kind is Kind.DISAGGREGATED:
         return gain_band(other, one)
     back = gain_band(one, other)

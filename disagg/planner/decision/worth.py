@@ -1,21 +1,25 @@
 """What two pools gain over one on the same nodes, and what that is worth in a month."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disagg.planner.ask import Ask
 from disagg.planner.decision.gain import (
     MEASURED_BAND,
     Gains,
     MeasuredPair,
+    Side,
     gain_band,
     gains,
+    inverse,
     measured_pair,
+    measured_side,
 )
-from disagg.planner.decision.sizing import costs, side_at_limit, side_at_load
+from disagg.planner.decision.sizing import NOTHING, costs, side_at_limit, side_at_load
 from disagg.planner.money.savings import Change, PilotStep, Savings, savings
 from disagg.planner.money.unit_cost import SECONDS_PER_MONTH
-from disagg.planner.performance.bands import Band
+from disagg.planner.performance.bands import Band, combined
+from disagg.planner.performance.limits import mixed_batch_at, mixed_rate
 from disagg.planner.performance.search import Found
 from disagg.units import HOURS_PER_MONTH
 
@@ -34,6 +38,8 @@ class Compared:
     """Factors of the gain between which the truth lies, nine in ten."""
     measured: MeasuredPair | None = None
     """What `at_limit` was measured on; None where it is predicted."""
+    over: str = ""
+    """The single pool that a measured gain is over."""
 
     @property
     def low(self) -> float:
@@ -49,25 +55,62 @@ class Compared:
 def compared(ask: Ask, pools: Found | None, rival: Found | None) -> Compared | None:
     """Return the gain of two pools over the best single pool on as many nodes.
 
-    A measured pair of layouts counts before a prediction. None where one of the two does not exist,
-    or neither serves anything within the promises.
+    A measured pair of layouts counts before a prediction, against the stronger of its single pool
+    and the rival, where that is calibrated. None where one of the two does not exist, or neither
+    serves anything within the promises even if every prediction is exact.
     """
     if pools is None or rival is None:
         return None
-    if max(one.degraded.capacity for one in (pools, rival)) <= 0:
-        return None
-    shape = ask.setting.traffic
     at_load = gains(side_at_load(pools), side_at_load(rival))
-    asked = (shape.inputs.mean, shape.outputs.mean)
-    price = ask.price.usd_per_hour
-    pair = measured_pair(ask.question.measurements, asked, ask.instance.gpus, price)
+    shape, price = ask.setting.traffic, ask.price.usd_per_hour
+    lengths = (shape.inputs.mean, shape.outputs.mean)
+    pair = measured_pair(ask.question.measurements, lengths, ask.instance.gpus, price, ask.slo)
     if pair is not None:
-        return Compared(at_limit=pair.gains, at_load=at_load, band=MEASURED_BAND, measured=pair)
-    tokens = shape.outputs.mean
+        return _measured(ask, pair, rival, at_load)
+    new, old = side_at_limit(ask, pools), side_at_limit(ask, rival)
+    if max(new.output_tokens_per_second, old.output_tokens_per_second) <= NOTHING:
+        return None
     return Compared(
-        at_limit=gains(side_at_limit(pools, tokens), side_at_limit(rival, tokens)),
+        at_limit=gains(new, old),
         at_load=at_load,
         band=gain_band(ask.bands(pools.layout), ask.bands(rival.layout)),
+    )
+
+
+def _measured(ask: Ask, pair: MeasuredPair, rival: Found, at_load: Gains) -> Compared:
+    """Return a measured gain, against the rival at the same speed where that is stronger."""
+    against_pair = Compared(
+        at_limit=pair.gains,
+        at_load=at_load,
+        band=MEASURED_BAND,
+        measured=pair,
+        over=measured_side(pair.single, ask.instance.gpus, 1.0).name,
+    )
+    if not rival.calibrated:
+        return against_pair
+    engine = ask.setting.engine(rival.layout.engines.worker, 0.0)
+    tokens = (
+        rival.layout.engines.count
+        * mixed_rate(engine, mixed_batch_at(engine, pair.pools.tpot_ms))
+        * engine.shape.output_tokens
+    )
+    other = gains(
+        measured_side(pair.pools, ask.instance.gpus, ask.price.usd_per_hour),
+        Side(
+            name=str(rival.layout),
+            output_tokens_per_second=max(tokens, NOTHING),
+            gpus_used=rival.layout.gpus_used,
+            gpus_billed=rival.layout.gpus_billed,
+            usd_per_hour=rival.usd_per_hour,
+        ),
+    )
+    if other.per_usd >= pair.gains.per_usd:
+        return against_pair
+    return replace(
+        against_pair,
+        at_limit=other,
+        band=combined(MEASURED_BAND, inverse(ask.bands(rival.layout).tpot)),
+        over=f"{rival.layout}, calibrated, at the same time per token",
     )
 
 

@@ -82,9 +82,14 @@ def unheld(
     context = one.input_tokens + one.output_tokens / 2
     most = largest_batch(model, instance, worker, context, hybrid=hybrid)
     each = one.concurrency / one.replicas
-    if one.prefill is None and each > most * HELD_TOLERANCE:
+    if one.prefill is not None:
+        # Why: what still prefills is not on a decode engine (Little's law in a closed loop).
+        decoding = one.tpot_ms * (one.output_tokens - 1)
+        each *= decoding / (decoding + (one.ttft_ms or 0.0))
+    if each > most * HELD_TOLERANCE:
+        doing = "in flight" if one.prefill is None else "decoding"
         return (
-            f"{each:,.0f} in flight on each engine of {worker}",
+            f"{each:,.0f} {doing} on each engine of {worker}",
             f"at most {most:,.0f}, which its memory and slots hold at once",
         )
     return None

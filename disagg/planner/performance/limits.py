@@ -140,6 +140,11 @@ def mixed_batch(engine: Engine, rate: float) -> float:
     return largest(lambda batch: mixed_rate(engine, batch) <= rate, 0.0, engine.largest_batch)
 
 
+def mixed_batch_at(engine: Engine, tpot_ms: float) -> float:
+    """Return the largest batch of an engine that does everything with this mean TPOT."""
+    return largest(lambda batch: mixed_tpot(engine, batch) <= tpot_ms, 0.0, engine.largest_batch)
+
+
 def mixed_prefill_share(engine: Engine, batch: float) -> float:
     """Return the share of its time that prefill takes: f = B d / (OSL t + B d).
 

@@ -50,7 +50,9 @@ def test_at_a_given_rate_only_what_is_served_within_the_promises_is_compared(
     assert one.at_limit.per_usd == pytest.approx(2.0)
     assert one.equal_usd == pytest.approx(1.0)
     assert one.failing == ()
-    assert one.band_is_assumed
+    # Of two guesses the ratio is a guess as well.
+    assert not one.band_is_assumed
+    assert one.band.high / one.band.low > 1.5
 
 
 def test_a_side_that_breaks_its_promises_is_named(tmp_path: Path) -> None:
