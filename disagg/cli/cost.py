@@ -16,6 +16,7 @@ from disagg.cli.planning import (
     StaleOption,
     answer,
     load,
+    possible_volume,
     today,
 )
 from disagg.config.prices import bundled_prices, dump_prices, load_prices
@@ -77,7 +78,9 @@ def of(
     ask, environment = loaded.ask, loaded.asked.environment
     table = load_prices(prices) if prices else bundled_prices()
     lines = () if environment is None else cost_lines(environment, table)
-    best = None if environment else size(ask).pools
+    sizing = size(ask)
+    possible_volume(file, ask, sizing)
+    best = None if environment else sizing.pools
     layout = layout_of(environment) if environment else best.layout if best else None
     made = None if layout is None else spending(ask, layout, volume)
     if made is None:

@@ -9,8 +9,16 @@ from disagg.bench.asking import Choice
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
-from disagg.cli.planning import HtmlOption, PredictorOption, print_table, write_page
-from disagg.config.prices import bundled_prices
+from disagg.cli.planning import (
+    HtmlOption,
+    PredictorOption,
+    PricesOption,
+    StaleOption,
+    check_age,
+    print_table,
+    write_page,
+)
+from disagg.config.prices import bundled_prices, load_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import GroupPlan, Plan, make_plan
@@ -24,7 +32,10 @@ def plan(
     env: EnvironmentFile,
     output: FormatOption = Format.TABLE,
     predictor: PredictorOption = Choice.AUTO,
+    prices: PricesOption = None,
     html: HtmlOption = None,
+    *,
+    accept_stale: StaleOption = False,
 ) -> None:
     """Show nodes, GPUs, EFA devices, RAM, huge pages, IP addresses and $/hour, used of available.
 
@@ -43,8 +54,8 @@ def plan(
     )
 
     checked = load_environment(env)
-    prices = bundled_prices()
-    made = make_plan(checked.environment, prices)
+    table = load_prices(prices) if prices else bundled_prices()
+    made = make_plan(checked.environment, table)
     warnings = [problem.to_json() for problem in checked.warnings]
     if not one_type(checked.environment):
         if output is Format.TABLE:
@@ -55,7 +66,8 @@ def plan(
         return
     asked = asked_by(checked.environment, env)
     check_measurements(env, asked)
-    ask = asking(asked, prices, predictor)
+    ask = asking(asked, table, predictor)
+    check_age(table.file, ask, accept_stale=accept_stale)
     layout = layout_of(checked.environment)
     expected = ask.estimate(layout)
     if html is not None:

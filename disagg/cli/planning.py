@@ -11,10 +11,12 @@ from disagg.bench.asking import Choice
 from disagg.catalog.prices import REFUSED_AFTER_DAYS, STALE_AFTER_DAYS
 from disagg.cli.output import Format, emit, say, stdout, warn, write_whole
 from disagg.errors import InvalidInputError, MissingToolError, Problem, Severity
+from disagg.units import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
     from disagg.checks.question import Asked
     from disagg.planner.ask import Ask
+    from disagg.planner.decision.sizing import Sizing
     from disagg.report.structure import Report, Table
 
 PredictorOption = Annotated[
@@ -63,11 +65,17 @@ def load(file: Path, choice: Choice, prices_file: Path | None, *, accept_stale: 
     asked = load_question(file, prices)
     ask = asking(asked, prices, choice)
     warn(asked.warnings)
-    _age(prices.file, ask.price.date, accept_stale=accept_stale)
+    check_age(prices.file, ask, accept_stale=accept_stale)
     return Loaded(asked, ask)
 
 
-def _age(file: str, day: str, *, accept_stale: bool) -> None:
+def check_age(file: str, ask: "Ask", *, accept_stale: bool) -> None:
+    """Warn of an old price of a node.
+
+    Raises:
+        InvalidInputError: DISAGG-PRC-006, it is over a year old and not accepted.
+    """
+    day = "" if ask.listed is None else ask.listed.date
     if not day:
         return
     age = (today() - date.fromisoformat(day)).days
@@ -80,13 +88,39 @@ def _age(file: str, day: str, *, accept_stale: bool) -> None:
         path="sources",
         got=f"the price of a node is {age} days old ({day})",
         need=f"at most {REFUSED_AFTER_DAYS if refused else STALE_AFTER_DAYS} days",
-        fix="disagg cost refresh --write prices.yaml, then --prices prices.yaml"
-        + ("; or --accept-stale" if refused else ""),
+        fix=f"disagg cost refresh --region {ask.question.region} --write prices.yaml, then"
+        " --prices prices.yaml" + ("; or --accept-stale" if refused else ""),
         severity=Severity.ERROR if refused else Severity.WARNING,
     )
     if refused:
         raise InvalidInputError([problem])
     warn([problem])
+
+
+def possible_volume(file: Path, ask: "Ask", sizing: "Sizing") -> None:
+    """Refuse a monthly volume that so many in flight never make, day and night.
+
+    Raises:
+        InvalidInputError: DISAGG-WRK-003; where a rate is given, the file was checked by itself.
+    """
+    volume = ask.question.workload.output_tokens_per_month
+    if volume is None or ask.setting.traffic.concurrency is None or not sizing.found:
+        return
+    tokens = ask.setting.traffic.outputs.mean
+    most = max(one.estimate.rate for one in sizing.found) * tokens * HOURS_PER_MONTH * 3_600
+    if volume > most:
+        raise InvalidInputError(
+            [
+                Problem(
+                    code="DISAGG-WRK-003",
+                    file=file.as_posix(),
+                    path="workload.output_tokens_per_month",
+                    got=f"{volume:,.0f} output tokens a month",
+                    need=f"at most {most:,.0f}, the peak load day and night as predicted",
+                    fix="correct it, or raise concurrency",
+                )
+            ]
+        )
 
 
 def answer(report: "Report", data: dict[str, Any], output: Format, html_file: Path | None) -> None:

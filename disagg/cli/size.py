@@ -16,6 +16,7 @@ from disagg.cli.planning import (
     answer,
     is_plot,
     load,
+    possible_volume,
     write_plot,
 )
 from disagg.errors import Exit
@@ -47,23 +48,25 @@ def size(
     the file stays as it is.
     """
     from disagg.planner.decision.sizing import size as sized  # noqa: PLC0415
-    from disagg.report.patch import patch, patched  # noqa: PLC0415
+    from disagg.report.patch import best_to_write, patch, patched  # noqa: PLC0415
     from disagg.report.sizing import pareto_plot, size_json, size_report  # noqa: PLC0415
 
     if plot is not None:
         is_plot(plot)
     ask = load(workload, predictor, prices, accept_stale=accept_stale).ask
     found = sized(ask)
+    possible_volume(workload, ask, found)
     nodes = found.pools.layout.nodes if found.pools else 1
     drawn, fronts = pareto_plot(ask, nodes)
     report = size_report(ask, found, (drawn,))
     data = size_json(ask, found, fronts)
-    data["patch"] = None if found.pools is None else patch(found.pools.layout)
+    made = None if write is None else patched(write, found, ask)
+    best = best_to_write(found)
+    data["patch"] = made.change if made else patch(best.layout) if best else None
     answer(report, data, output, html)
     if plot is not None:
         write_plot(report, plot)
-    if write is not None:
-        made = patched(write, found, ask)
+    if write is not None and made is not None:
         say(made.difference.rstrip("\n") or f"{write.as_posix()}: already so")
         for one in made.warnings:
             say(f"warning: {one}")

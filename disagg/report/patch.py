@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from disagg.checks.environment import check
+from disagg.config.environment import Pricing
 from disagg.config.yaml_reader import read, read_text
 from disagg.errors import InvalidInputError, Problem
 from disagg.planner.ask import Ask
@@ -63,6 +64,8 @@ class Patched:
     """An environment file with a layout in it."""
 
     text: str
+    change: dict[str, Any]
+    """The keys that make the layout, as `patch` returns them."""
     difference: str
     """Unified, without context."""
     warnings: tuple[str, ...]
@@ -82,7 +85,7 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     before = target.read_text("utf-8") if target.is_file() else ""
     environment = check(read(target)).environment
     placement = environment.serving.placement
-    found = _best(sizing, colocated=placement == "colocate")
+    found = best_to_write(sizing, colocated=placement == "colocate")
     change = None if found is None else patch(found.layout)
     if found is None or change is None:
         raise InvalidInputError([_no_layout(target, sizing)])
@@ -95,6 +98,8 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     asked: dict[str, Any] = {"workload": _given(ask.question.workload)}
     if ask.question.slo is not None:
         asked["slo"] = _given(ask.question.slo)
+    if ask.question.pricing != Pricing():
+        asked["pricing"] = _given(ask.question.pricing)
     for section, wanted in asked.items():
         kept = data.setdefault(section, {})
         for name in [name for name in kept if name not in wanted]:
@@ -121,11 +126,13 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
         f"{target.as_posix()} after",
         n=0,
     )
-    told = _warnings(sizing, found, placement, ask.question.region, environment.aws.region)
-    return Patched(text=after, difference="".join(lines), warnings=tuple(told))
+    told = _warnings(ask, sizing, found, placement, environment.aws.region)
+    layout = patch(found.layout) or {}
+    return Patched(text=after, change=layout, difference="".join(lines), warnings=tuple(told))
 
 
-def _best(sizing: Sizing, *, colocated: bool) -> Found | None:
+def best_to_write(sizing: Sizing, *, colocated: bool = False) -> Found | None:
+    """Return the layout of two pools that an environment would get, None where there is none."""
     able = [one for one in sizing.found if one.meets and patch(one.layout) is not None]
     return min(
         # Why: what was measured is not weighed against what was guessed.
@@ -172,9 +179,7 @@ def _flow(data: dict[str, Any]) -> CommentedMap:
     return made
 
 
-def _warnings(
-    sizing: Sizing, found: Found, placement: str, asked_region: str, region: str
-) -> Iterator[str]:
+def _warnings(ask: Ask, sizing: Sizing, found: Found, placement: str, region: str) -> Iterator[str]:
     cheapest = sizing.found[0]
     if cheapest.layout.prefill is None:
         yield (
@@ -182,6 +187,14 @@ def _warnings(
             f" ${found.usd_per_hour:,.2f}/h; an environment always has two pools, so ask first:"
             " disagg decide"
         )
+    if ask.question.slo is None:
+        yield "the workload promises nothing: the promises of the file stay"
+    if ask.question.search.spare_engines:
+        yield (
+            f"{ask.question.search.spare_engines} spare engines a role are in the layout; plan and"
+            " cost of the environment count them as serving"
+        )
+    asked_region = ask.question.region
     if asked_region != region:
         yield (
             f"the workload asks for {asked_region}, the environment is in {region}: its prices"

@@ -442,3 +442,70 @@ def test_a_page_is_not_written_over_a_directory(
     assert main(["decide", ARTICLE, *FAST, "--html", str(tmp_path)]) == 64
     assert "DISAGG-FILE-002" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["decide", "size", "cost"])
+def test_a_volume_that_so_many_in_flight_never_make_is_refused(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "w.yaml"
+    text = Path(ARTICLE).read_text("utf-8")
+    file.write_text(
+        text.replace("concurrency: 128", "concurrency: 128, output_tokens_per_month: 1e17")
+    )
+    assert main([verb, str(file), *FAST]) == 64
+    assert "DISAGG-WRK-003" in capsys.readouterr().err
+    file.write_text(
+        text.replace("concurrency: 128", "concurrency: 128, output_tokens_per_month: 1e9")
+    )
+    assert main([verb, str(file), *FAST]) in {0, 2}
+
+
+def test_cost_bills_every_node_of_an_environment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = tmp_path / "large.yaml"
+    text = Path(PILOT).read_text("utf-8")
+    large.write_text(text.replace("p6-b200.48xlarge, nodes: 1", "p6-b200.48xlarge, nodes: 4"))
+    found = data(capsys, "cost", str(large), *FAST)
+    nodes = sum(
+        one["count"] for one in found["lines"] if "nodes" in one["item"] and "p6" in one["item"]
+    )
+    assert nodes == found["nodes"] == 8
+    assert found["usd_per_hour"] == pytest.approx(8 * 113.9328)
+
+
+def test_what_is_written_is_what_the_json_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = yaml.safe_load(Path(AGENTS).read_text("utf-8"))
+    asked["search"] = {"data_parallel": True, "spare_engines": 1}
+    asked["pricing"] = {"edp_percent": 50}
+    del asked["slo"]
+    workload, target = tmp_path / "w.yaml", tmp_path / "mine.yaml"
+    workload.write_text(yaml.safe_dump(asked), encoding="utf-8")
+    target.write_text(Path(PILOT).read_text("utf-8"), encoding="utf-8")
+    assert main(["size", str(workload), *FAST, "-o", "json", "--write", str(target)]) == 0
+    said = capsys.readouterr()
+    after = yaml.safe_load(target.read_text("utf-8"))
+    wanted = json.loads(said.out)["patch"]
+    assert after["capacity"].keys() == wanted["capacity"].keys()
+    for role in ("prefill", "decode"):
+        for key, value in wanted["serving"][role].items():
+            assert after["serving"][role][key] == value
+    assert after["pricing"] == {"edp_percent": 50}
+    assert after["slo"] == yaml.safe_load(Path(PILOT).read_text("utf-8"))["slo"]
+    assert "the promises of the file stay" in said.err
+    assert "1 spare engines a role" in said.err
+
+
+def test_plan_says_that_its_prices_are_old(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(planning, "today", lambda: date(2029, 1, 1))
+    assert main(["plan", PILOT]) == 64
+    said = capsys.readouterr().err
+    assert "DISAGG-PRC-006" in said
+    assert "cost refresh --region us-west-2 --write" in said
+    assert main(["plan", PILOT, "--accept-stale"]) == 0
+    assert "DISAGG-PRC-007" in capsys.readouterr().err

@@ -71,21 +71,14 @@ def spending(ask: Ask, layout: Layout, volume: float | None = None) -> Spending 
     tool = searcher(ask)
     found = tool.found(layout)
     money = costs(ask, found, volume)
+    asked_volume = ask.volume(found.estimate.wanted) if volume is None else volume
     rival = rival_of(ask, tool, layout.nodes)
     gain = compared(ask, found, rival)
-    spent = None if rival is None else costs(ask, rival, volume)
+    spent = None if rival is None else costs(ask, rival, asked_volume)
     if money is None or rival is None or gain is None or spent is None:
         return None
     pilot = pilot_steps(ask.price.usd_per_hour, layout.nodes)
-    change = worth(
-        ask,
-        gain,
-        rival,
-        cheapest_single(tool) or rival,
-        pilot,
-        least_nodes=layout.least_nodes,
-        volume=volume,
-    )
+    change = worth(ask, gain, found, rival, cheapest_single(tool) or rival, pilot, volume)
     return Spending(
         found=found,
         costs=money,

@@ -99,14 +99,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
 def _worth(ask: Ask, sizing: Sizing, gain: Compared, pilot: tuple[PilotStep, ...]) -> Worth:
     rival, pools = sizing.rival, sizing.pools
     assert rival is not None and pools is not None  # noqa: S101, PT018  Why: they were compared.
-    return worth(
-        ask,
-        gain,
-        rival,
-        sizing.single or rival,
-        pilot,
-        least_nodes=pools.layout.least_nodes,
-    )
+    return worth(ask, gain, pools, rival, sizing.single or rival, pilot)
 
 
 def _calibrated(sizing: Sizing) -> bool:

@@ -140,11 +140,10 @@ class Worth:
 def worth(
     ask: Ask,
     gain: Compared,
+    pools: Found,
     rival: Found,
     cheapest: Found,
     pilot: tuple[PilotStep, ...],
-    *,
-    least_nodes: int,
     volume: float | None = None,
 ) -> Worth:
     """Return what a gain is worth at the volume of the question.
@@ -157,15 +156,16 @@ def worth(
     Args:
         ask: The question.
         gain: Two pools over one; the gain per dollar counts.
+        pools: The two pools.
         rival: The single pool that the gain is over.
         cheapest: The single pool that would be bought.
         pilot: What finding out costs, paid back with the savings.
-        least_nodes: Fewest nodes that two pools can stand on.
-        volume: Output tokens a month. Default: that of the question on the rival.
+        volume: Output tokens a month, whose peak then counts. Default: volume and peak of the
+            question on the pools.
 
     Source: planner facts §4, continuous and integer form.
     """
-    spent = costs(ask, rival, volume)
+    spent = costs(ask, rival, ask.volume(pools.estimate.wanted) if volume is None else volume)
     month = rival.usd_per_hour * HOURS_PER_MONTH if spent is None else spent.month.continuous_usd
     extra = ask.question.operations.usd_per_month
     once = ask.question.operations.once_usd + sum(step.usd for step in pilot)
@@ -187,7 +187,7 @@ def worth(
         )
 
     def by_whole_nodes(factor: float) -> float:
-        needed = max(least_nodes, math.ceil(peak / max(factor, 1e-6) - _ROUNDING))
+        needed = max(pools.layout.least_nodes, math.ceil(peak / max(factor, 1e-6) - _ROUNDING))
         return (0.0 if ask.price.committed else (nodes - needed) * node) - extra
 
     return Worth(

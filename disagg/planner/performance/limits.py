@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from disagg.config.environment import Slo
 from disagg.planner.performance.bands import Bands
 from disagg.planner.performance.curve import usual_peak
-from disagg.planner.performance.predictor import steps_for
+from disagg.planner.performance.predictor import steps_for, steps_of_a_token
 from disagg.planner.performance.queueing import (
     LARGEST_LOAD,
     Service,
@@ -122,7 +122,11 @@ def mixed_rate(engine: Engine, batch: float) -> float:
 def mixed_tpot(engine: Engine, batch: float) -> float:
     """Return the mean time of a further token in an engine that does everything [ms]."""
     delay = batch * engine.prompt_ms.at(batch) / engine.shape.output_tokens
-    return engine.decode_ms.at(batch) + delay
+    return engine.decode_ms.at(batch) * _steps(engine, batch) + delay
+
+
+def _steps(engine: Engine, batch: float) -> float:
+    return steps_of_a_token(batch, engine.shape, engine.worker.data_parallel)
 
 
 def mixed_tpot_p95(engine: Engine, batch: float) -> float:
@@ -132,7 +136,7 @@ def mixed_tpot_p95(engine: Engine, batch: float) -> float:
     """
     peak = usual_peak(batch)
     delay = peak * engine.prompt_ms.at(batch) / engine.shape.output_tokens
-    return engine.decode_ms.at(peak) + delay
+    return engine.decode_ms.at(peak) * _steps(engine, peak) + delay
 
 
 def mixed_batch(engine: Engine, rate: float) -> float:
@@ -152,7 +156,7 @@ def mixed_prefill_share(engine: Engine, batch: float) -> float:
         for each GPU (1 - s) / (1 - f) with s the share of prefill GPUs.
     """
     delay = batch * engine.prompt_ms.at(batch) / engine.shape.output_tokens
-    return delay / (engine.decode_ms.at(batch) + delay)
+    return delay / (engine.decode_ms.at(batch) * _steps(engine, batch) + delay)
 
 
 def mixed_service(engine: Engine, batch: float) -> Service:

@@ -81,6 +81,20 @@ def prompts_of_a_step(batch: float, shape: Shape, data_parallel: int = 1) -> flo
     return max(1.0, min(batch / shape.output_tokens, room))
 
 
+def steps_of_a_token(batch: float, shape: Shape, data_parallel: int = 1) -> float:
+    """Return how many steps a further token takes when `batch` sequences decode, at least one.
+
+    More than one where new prompts bring more tokens than the budget of a step: each step is full
+    then, and answers come as fast as prompts are taken in.
+
+    Example:
+        >>> steps_of_a_token(1_024, Shape(input_tokens=256, output_tokens=8))
+        4.0
+    """
+    room = float(MAX_BATCHED_TOKENS * data_parallel)
+    return max(1.0, batch / shape.output_tokens * shape.computed_tokens / room)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibrated:
     """A predictor whose decode and prefill times are scaled by what was measured."""

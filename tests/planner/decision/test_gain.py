@@ -1,12 +1,23 @@
 """Normalisation: the same throughput told in four ways, and the shown case S2."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from disagg.config.environment import Slo
 from disagg.config.measurement import Measurement, PrefillPool
-from disagg.planner.decision.gain import LARGEST_GAIN, Side, gains, measured_pair, measured_side
+from disagg.planner.decision.gain import (
+    LARGEST_GAIN,
+    Side,
+    gain_band,
+    gains,
+    measured_pair,
+    measured_side,
+)
 from disagg.planner.money.unit_cost import usd_per_output_token
+from disagg.planner.performance.bands import EXACT, Band
 
 B200_NODE, H200_NODE = 113.9328, 63.296
 ASKED = (1024.0, 1024.0)
@@ -137,3 +148,32 @@ def test_a_measured_layout_is_billed_as_a_copy_that_fills_whole_nodes() -> None:
         tpot_ms=1.0,
     )
     assert measured_side(odd, 8, 100.0).gpus_billed == 8
+
+
+def test_the_strongest_measured_opponent_counts() -> None:
+    common = {"input_tokens": 1024, "output_tokens": 512, "tpot_ms": 10.0, "ttft_ms": 100.0}
+    weak = Measurement(tensor_parallel=4, concurrency=10, **common)
+    strong = Measurement(tensor_parallel=4, concurrency=40, **common)
+    pools = Measurement(
+        tensor_parallel=4,
+        prefill=PrefillPool(replicas=1, tensor_parallel=4),
+        concurrency=60,
+        **common,
+    )
+    found = measured_pair([weak, strong, pools], (1024, 512), 8, 100.0)
+    assert found is not None
+    assert found.single is strong
+    assert found.gains.absolute == pytest.approx(1.5)
+    # A promise that the pools' own means break leaves nothing to compare.
+    for late in (Slo(ttft_p95_ms=99, tpot_p95_ms=50), Slo(ttft_p95_ms=500, tpot_p95_ms=9)):
+        assert measured_pair([weak, strong, pools], (1024, 512), 8, 100.0, late) is None
+    kept = Slo(ttft_p95_ms=101, tpot_p95_ms=11)
+    assert measured_pair([weak, strong, pools], (1024, 512), 8, 100.0, kept) == found
+
+
+def test_a_gain_is_never_surer_than_the_time_per_token_of_the_pools() -> None:
+    calm = replace(EXACT, tpot=Band(low=0.95, high=1.05), disaggregated=Band(low=0.8, high=1.25))
+    wild = replace(calm, tpot=Band(low=0.4, high=2.5))
+    first, second = gain_band(calm, calm), gain_band(wild, calm)
+    assert second.low < first.low
+    assert second.high > first.high

@@ -1,5 +1,7 @@
 """Two scales from a baseline: found where they can be found, refused where they cannot."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,3 +182,32 @@ def test_a_pair_without_measured_rows_has_the_widest_band() -> None:
     assert not unknown.known
     assert unknown.tpot.high / unknown.tpot.low > known.tpot.high / known.tpot.low
     assert reliability_of("nobody", MODEL, "H200").rows == 0
+
+
+def test_runs_say_how_much_a_point_counts_and_not_how_many_points_there_are() -> None:
+    points = truth(Straight(), 1.2, 0.5, noise=0.1)
+    once = fit(Straight(), points, prior=0.05)
+    often = fit(Straight(), [replace(one, weight=100.0) for one in points], prior=0.05)
+    assert isinstance(once, Fit)
+    assert isinstance(often, Fit)
+    for name in ("decode_scale", "prefill_scale", "residual"):
+        assert getattr(often, name) == pytest.approx(getattr(once, name))
+    assert often.half_width(4.0, 1.0) == pytest.approx(once.half_width(4.0, 1.0))
+    # One point that was run a hundred times pulls the fit to itself.
+    pulled = fit(Straight(), [replace(points[0], weight=100.0), *points[1:]], prior=0.05)
+    assert isinstance(pulled, Fit)
+
+    def miss(one: Fit) -> float:
+        return abs(sum(features(one.apply(Straight()), points[0])) / points[0].tpot_ms - 1)
+
+    assert miss(pulled) < miss(once)
+
+
+def test_the_prefill_band_of_two_pools_is_that_of_the_engine_that_prefills() -> None:
+    two = Worker(tensor_parallel=2)
+    noisy = [replace(one, worker=two) for one in truth(Straight(), 1.0, 1.0, noise=0.2)]
+    known = learn(MODEL, "B200", Straight(), [*truth(Straight(), 1.0, 1.0), *noisy])
+    calm = Layout(instance=B200, engines=engines(1, 2), prefill=engines(1, 1))
+    wild = Layout(instance=B200, engines=engines(1, 2), prefill=engines(1, 2))
+    first, second = (known.bands(one, SHORT).prefill for one in (calm, wild))
+    assert second.high / second.low > first.high / first.low

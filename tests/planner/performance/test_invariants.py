@@ -7,16 +7,22 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from planning import B200, MODEL, Straight, engines, pools, setting, single
+from planning import B200, MODEL, SURE, Straight, engines, pools, setting, single
 
+from disagg.catalog.gpus import GPUS
+from disagg.catalog.models import MODELS
 from disagg.config.environment import Slo, Workload
+from disagg.planner.kv import kv_bytes
 from disagg.planner.performance import transfer as hand_over
+from disagg.planner.performance.bands import Band
 from disagg.planner.performance.estimate import estimate
+from disagg.planner.performance.kv_room import largest_batch, stored_bytes
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.limits import decode_rate, mixed_rate, mixed_tpot
 from disagg.planner.performance.predictor import Worker
 from disagg.planner.performance.prefix_cache import Tier, hits
 from disagg.planner.performance.queueing import Service, alone, pooled, response_ms
+from disagg.planner.performance.roofline import Roofline
 from disagg.planner.performance.setting import Engine
 from disagg.planner.performance.traffic import lengths, reuse
 from disagg.planner.performance.transfer import Link, transfer
@@ -246,3 +252,69 @@ def test_what_is_left_after_a_failure_serves_less() -> None:
     whole = estimate(setting(), pools((4, 1), (4, 1)), promised).capacity
     lesser = Layout(instance=B200, engines=engines(3, 1), prefill=engines(3, 1), colocated=True)
     assert estimate(setting(), lesser, promised).capacity < whole
+
+
+@given(st.integers(256, 8_192), st.integers(8, 2_048), st.sampled_from([1, 4]), st.floats(0.05, 1))
+def test_an_engine_that_does_everything_prefills_no_more_than_one_that_only_prefills(
+    inputs: int, outputs: int, tensor_parallel: int, share: float
+) -> None:
+    # A step's slack is spent once, however many prompts share it.
+    asked = setting(
+        Roofline(model=MODEL, gpu=GPUS["B200"]), input_tokens=inputs, output_tokens=outputs
+    )
+    engine = Engine(asked, Worker(tensor_parallel=tensor_parallel), 0.0)
+    most = 1e3 / engine.prefill.each_at_full_batch_ms
+    assert mixed_rate(engine, share * engine.largest_batch) <= most * 1.02
+
+
+@given(st.integers(1, 40), st.integers(1, 4))
+def test_no_more_is_served_than_the_links_carry_at_their_best(prefill: int, decode: int) -> None:
+    layout = pools((prefill, 1), (decode, 1))
+    asked = setting(Straight(per_prompt_token_ms=0.001), input_tokens=60_000, concurrency=400)
+    one = estimate(asked, layout, None)
+    # EFA never gives more than six tenths of the line, 50 GB/s for each GPU.
+    for count in (prefill, decode):
+        assert one.link_need_gb_per_second(count) <= 0.6 * 50 * (1 + 1e-9)
+
+
+def test_running_sequences_leave_the_prefix_cache_what_they_do_not_fill() -> None:
+    def found(concurrency: int) -> float:
+        asked = setting(
+            input_tokens=32_768,
+            output_tokens=2048,
+            concurrency=concurrency,
+            prefix_reuse=0.8,
+            think_seconds=60.0,
+        )
+        return estimate(asked, single(1, 1), None).hits.share
+
+    assert found(4) > 0.5
+    # As many as memory holds: nothing is kept for later.
+    assert found(4_000) < 0.1
+
+
+def test_a_late_first_token_makes_a_promise_unlikely_however_fast_the_rest_is() -> None:
+    layout, load = pools((1, 1), (1, 4)), {"input_tokens": 8192, "requests_per_second": 3.0}
+    wide = replace(setting(**load), bands=replace(SURE, prefill=Band(low=0.5, high=2.0)))
+    loose, tight = (
+        estimate(wide, layout, Slo(ttft_p95_ms=limit, tpot_p95_ms=1_000)).meets
+        for limit in (5_000, 300)
+    )
+    assert loose > 0.95
+    assert tight < 0.2
+
+
+def test_a_cache_holds_fewer_long_sequences_and_heads_beyond_the_kv_heads_are_copies() -> None:
+    def held(context: float, tensor_parallel: int) -> float:
+        worker = Worker(tensor_parallel=tensor_parallel)
+        return largest_batch(
+            MODELS["meta-llama/Llama-3.3-70B-Instruct"], B200, worker, context, hybrid=True
+        )
+
+    assert held(100_000, 8) == pytest.approx(held(200_000, 8) * 2, rel=0.01)
+    small = replace(MODELS["meta-llama/Llama-3.3-70B-Instruct"], kv_heads=2)
+    eight = Worker(tensor_parallel=8)
+    # Eight ranks hold two heads: four copies of each.
+    assert stored_bytes(small, 1_000, eight, hybrid=True) == pytest.approx(
+        4 * kv_bytes(small, 1_000, hybrid=True)
+    )
