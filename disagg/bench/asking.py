@@ -13,6 +13,7 @@ from disagg.checks.question import Asked
 from disagg.config.workload import Question
 from disagg.errors import InvalidInputError, Problem
 from disagg.planner.ask import OFFERS, Ask, points_of, setting_of
+from disagg.planner.cost import mean_price
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.knowledge import learn
 from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld
@@ -63,13 +64,11 @@ def asking(asked: Asked, prices: Prices, choice: Choice = Choice.AUTO) -> Ask:
     _possible(question, asked, instance)
     base = predictor_of(choice, asked.model, instance, hybrid=hybrid)
     knowledge = learn(asked.model, instance.gpu_name, base, points_of(question))
-    price = node_price(
-        prices,
-        instance.name,
-        question.region,
-        question.pricing,
-        OFFERS[question.platform],
-    )
+    if asked.environment is not None:
+        price = mean_price(asked.environment, prices)
+    else:
+        offer = OFFERS[question.platform]
+        price = node_price(prices, instance.name, question.region, question.pricing, offer)
     return Ask(
         question=question,
         name=asked.file.as_posix(),

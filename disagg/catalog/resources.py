@@ -65,6 +65,7 @@ LABEL_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 LABEL_ZONE = "topology.kubernetes.io/zone"
 LABEL_ZONE_ID = "topology.k8s.aws/zone-id"
 """Zone id of a node: the same place in every account, which the zone's name is not."""
+LABEL_CAPACITY_TYPE = "eks.amazonaws.com/capacityType"
 LABEL_HOSTNAME = "kubernetes.io/hostname"
 NODE_LABELS_SOURCE = Source(
     kind=Kind.PUBLISHED,

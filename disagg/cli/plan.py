@@ -1,6 +1,7 @@
 """`disagg plan`."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from disagg.bench.asking import Choice
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
-from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, stdout, warn
+from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, stdout, warn
 from disagg.cli.planning import (
     HtmlOption,
     PredictorOption,
@@ -22,6 +23,7 @@ from disagg.config.prices import bundled_prices, load_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import GroupPlan, Plan, make_plan
+from disagg.planner.reservations import overdue
 from disagg.units import bytes_to_gib
 
 app = typer.Typer(add_completion=False)
@@ -54,6 +56,8 @@ def plan(
     )
 
     checked = load_environment(env)
+    for one in overdue(checked.environment, datetime.now(tz=UTC)):
+        say(f"warning: {one}")
     table = load_prices(prices) if prices else bundled_prices()
     made = make_plan(checked.environment, table)
     warnings = [problem.to_json() for problem in checked.warnings]

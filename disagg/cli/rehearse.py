@@ -11,7 +11,6 @@ from disagg.cli.output import (
     Format,
     FormatOption,
     emit,
-    say,
 )
 from disagg.cli.output import warn as show_warnings
 from disagg.errors import CheckFailedError
@@ -33,14 +32,10 @@ def rehearse(
     """
     checked = load_environment(env)
     show_warnings(checked.warnings)
-    from disagg.local.cluster.binaries import KUBERNETES  # noqa: PLC0415
     from disagg.local.cluster.findings import findings, to_json  # noqa: PLC0415
     from disagg.local.cluster.tell import lines  # noqa: PLC0415
     from disagg.local.rehearse import rehearse as run  # noqa: PLC0415  Why: --help stays fast.
 
-    asked = checked.environment.cluster.kubernetes_version
-    if not KUBERNETES.startswith(f"{asked}."):
-        say(f"Kubernetes {KUBERNETES} judges; the environment asks for {asked}")
     with Progress(stderr=True) as progress:
         report = run(checked, dist, progress)
     if output is Format.TABLE:

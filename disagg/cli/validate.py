@@ -1,5 +1,6 @@
 """`disagg validate`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -49,6 +50,7 @@ def _warnings(file: Path) -> list[Problem]:
         load_question,
     )
     from disagg.planner.ask import one_type  # noqa: PLC0415
+    from disagg.planner.reservations import overdue  # noqa: PLC0415
 
     try:
         checked = load_environment(file)
@@ -56,6 +58,8 @@ def _warnings(file: Path) -> list[Problem]:
         if error.problems[0].code != "DISAGG-FILE-008":
             raise
         return list(load_question(file, bundled_prices()).warnings)
+    for one in overdue(checked.environment, datetime.now(tz=UTC)):
+        say(f"warning: {one}")
     if one_type(checked.environment):
         check_measurements(file, asked_by(checked.environment, file))
     return checked.warnings

@@ -54,6 +54,33 @@ def group_prices(
     return {name: price for name, price in found.items() if price is not None}
 
 
+def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
+    """Return what a GPU node of an environment costs, the mean where groups are bought otherwise.
+
+    None where a group has no price. What was bought before is paid for whether it is used or not.
+    """
+    capacity = environment.capacity
+    found = group_prices(capacity, environment.aws.region, prices, environment.pricing)
+    named = groups(capacity)
+    if found.keys() != named.keys():
+        return None
+    total = sum(one.nodes for one in named.values())
+    usd = sum(found[name].usd_per_hour * one.nodes for name, one in named.items()) / total
+    first = next(iter(found.values()))
+    how = dict.fromkeys(
+        found[name].how if one.source.kind != "reservation" else "reserved"
+        for name, one in named.items()
+    )
+    return replace(
+        first,
+        usd_per_hour=usd,
+        how=" and ".join(how) + (", the mean of all nodes" if len(how) > 1 else ""),
+        committed=all(
+            found[name].committed or one.source.kind != "on_demand" for name, one in named.items()
+        ),
+    )
+
+
 def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]:
     """Return every hourly cost at the planned size, without data transfer and storage."""
     region, pricing = environment.aws.region, environment.pricing

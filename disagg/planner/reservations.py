@@ -102,8 +102,20 @@ def shared(capacity: Capacity) -> dict[str, dict[str, GpuGroup]]:
     named = groups(capacity)
     found: dict[str, dict[str, GpuGroup]] = {}
     for name, source in held(capacity).items():
-        found.setdefault(identity(source), {})[name] = named[name]
+        # Why: one that is named by nothing is nobody's (DISAGG-RSV-001).
+        if identity(source):
+            found.setdefault(identity(source), {})[name] = named[name]
     return found
+
+
+def overdue(environment: Environment, now: datetime) -> tuple[str, ...]:
+    """Return a word for each block whose drain should have begun by now."""
+    return tuple(
+        f"Capacity Block {block}: its drain was due {at:%Y-%m-%d %H:%M} UTC; a schedule in the past"
+        " cannot be made, so name the next block"
+        for block, at, _ in messages(environment)
+        if at <= now
+    )
 
 
 FABRIC = "fabric"

@@ -31,9 +31,11 @@ Look for the next block; one that begins when this one ends keeps the nodes busy
 
 {pods}
 
-2. Stop new requests, or send them elsewhere, then let pods finish and go: they have a grace
-   period, and budgets let one node's worth of them go at a time.
+2. Stop new requests, or send them elsewhere, then let the engines go: they finish what they have
+   within their grace period. Why not a drain alone: evicted pods have nowhere to go, so after one
+   node the disruption budget holds the rest for ever.
 
+       kubectl -n {namespace} scale deployment {deployments} --replicas=0
 {drains}
 
 3. Empty the group{plural} before EKS does, so that nothing starts there again.
@@ -45,6 +47,8 @@ Look for the next block; one that begins when this one ends keeps the nodes busy
 4. In the environment file set `desired_nodes: 0` and, for the next block, `source.id` and
    `source.end`; then deploy. With no node running, a new block changes the launch template and
    replaces nothing.
+
+       kubectl apply -f dist/{name}/manifests      # brings the replicas back, once there are nodes
 
        disagg synth <the file>
        make cdk ARGS="deploy --all --app dist/{name}/stacks"
@@ -93,6 +97,8 @@ def _page(environment: Environment, names: tuple[str, ...]) -> str:
             f"       kubectl drain -l {one} --ignore-daemonsets --delete-emptydir-data"
             for one in selectors
         ),
+        namespace=environment.serving_namespace,
+        deployments="prefill decode" if "shared" in names else " ".join(names),
         scale="\n".join(
             f"       aws eks update-nodegroup-config --cluster-name {environment.cluster_name} \\\n"
             "         --nodegroup-name"

@@ -7,6 +7,7 @@ from typing import Any
 from disagg.catalog.kv_links import EFA_EFFICIENCY, KV_LINKS_SOURCE
 from disagg.planner.ask import Ask
 from disagg.planner.decision.sizing import Sizing, costs
+from disagg.planner.decision.verdict import larger_search
 from disagg.planner.decision.verdict import nodes_of as counted
 from disagg.planner.decision.worth import Worth
 from disagg.planner.performance.estimate import RELIEF, Estimate
@@ -185,10 +186,9 @@ def margin_lines(ask: Ask, sizing: Sizing) -> list[str]:
     if best is None:
         return []
     if exact is None:
-        cap = ask.question.search.gpus
         text = (
-            f"Even if every prediction were exact, none of up to {cap} GPUs would do: raise"
-            " search.gpus, promise less, or take another model or type."
+            f"Even if every prediction were exact, none of up to {ask.question.search.gpus} GPUs"
+            f" would do: {larger_search(ask)}."
         )
         return [text]
     if best.meets and exact.usd_per_hour >= best.usd_per_hour:

@@ -1,5 +1,6 @@
 """A layout as a change of an environment file; comments and everything else stay."""
 
+import copy
 import difflib
 import io
 from collections.abc import Iterator
@@ -11,15 +12,18 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from disagg.checks.environment import check
-from disagg.config.environment import Pricing
+from disagg.config.environment import Environment, Pricing
+from disagg.config.workload import Assumptions
 from disagg.config.yaml_reader import read, read_text
 from disagg.errors import InvalidInputError, Problem
-from disagg.planner.ask import Ask
+from disagg.planner.ask import Ask, layout_of
 from disagg.planner.decision.sizing import Sizing
+from disagg.planner.layout import groups
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.search import Found
 
 _LONG_LINE = 4_096
+_GROUPS = ("prefill", "decode", "shared")
 
 
 def patch(layout: Layout) -> dict[str, Any] | None:
@@ -89,36 +93,23 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     change = None if found is None else patch(found.layout)
     if found is None or change is None:
         raise InvalidInputError([_no_layout(target, sizing)])
-    change["serving"]["model"] = ask.model.name
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = _LONG_LINE
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(before)
-    asked: dict[str, Any] = {"workload": _given(ask.question.workload)}
-    if ask.question.slo is not None:
-        asked["slo"] = _given(ask.question.slo)
-    if ask.question.pricing != Pricing():
-        asked["pricing"] = _given(ask.question.pricing)
-    for section, wanted in asked.items():
-        kept = data.setdefault(section, {})
-        for name in [name for name in kept if name not in wanted]:
-            del kept[name]
-    for name in [name for name in data["capacity"] if name not in change["capacity"]]:
-        del data["capacity"][name]
-    _merge(data, change | asked)
-    data.pop("results", None)
-    data.pop("measurements", None)
-    if ask.question.measurements:
-        # Why: without them the environment would be judged by an uncalibrated prediction.
-        data["measurements"] = [_flow(_given(one)) for one in ask.question.measurements]
-    for group in data["capacity"].values():
-        if group.get("desired_nodes", 0) > group["nodes"]:
-            group["desired_nodes"] = group["nodes"]
+    _regroup(data["capacity"], change["capacity"])
+    _ask(data, ask)
+    _merge(data, change)
+    for name in change["capacity"]:
+        group = data["capacity"][name]
+        group["desired_nodes"] = min(group.get("desired_nodes", 0), group["nodes"])
     buffer = io.StringIO()
     yaml.dump(data, buffer)
     after = buffer.getvalue()
-    check(read_text(after, target.as_posix()))
+    made = layout_of(check(read_text(after, target.as_posix())).environment)
+    if made != found.layout:
+        raise InvalidInputError([_not_as_meant(target, str(made), str(found.layout))])
     lines = difflib.unified_diff(
         before.splitlines(keepends=True),
         after.splitlines(keepends=True),
@@ -126,9 +117,78 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
         f"{target.as_posix()} after",
         n=0,
     )
-    told = _warnings(ask, sizing, found, placement, environment.aws.region)
-    layout = patch(found.layout) or {}
-    return Patched(text=after, change=layout, difference="".join(lines), warnings=tuple(told))
+    return Patched(
+        text=after,
+        change=patch(found.layout) or {},
+        difference="".join(lines),
+        warnings=tuple(_warnings(ask, sizing, found, environment)),
+    )
+
+
+def _regroup(capacity: Any, wanted: dict[str, Any]) -> None:
+    """Drop groups that the layout has not; what all of them said of buying goes to new ones."""
+    old = [capacity[name] for name in _GROUPS if capacity.get(name)]
+    common = {
+        key: old[0][key]
+        for key in ("source", "root_volume_gib")
+        if all(key in one and one[key] == old[0].get(key) for one in old)
+    }
+    for name in _GROUPS:
+        if name not in wanted:
+            capacity.pop(name, None)
+        elif capacity.get(name):
+            # Why a copy: an alias (`decode: *group`) would be changed with its anchor.
+            capacity[name] = _plain(capacity[name])
+        else:
+            capacity[name] = _plain(common)
+
+
+def _ask(data: Any, ask: Ask) -> None:
+    """Put the question into an environment: workload, promises, prices, measured points."""
+    asked: dict[str, Any] = {"workload": _given(ask.question.workload)}
+    if ask.question.slo is not None:
+        asked["slo"] = _given(ask.question.slo)
+    if ask.question.pricing != Pricing():
+        asked["pricing"] = _given(ask.question.pricing)
+    for section, wanted in asked.items():
+        kept = data.get(section) or CommentedMap()
+        for name in [name for name in kept if name not in wanted]:
+            del kept[name]
+        data[section] = kept
+    _merge(data, asked)
+    serving = data["serving"]
+    for role in ("prefill", "decode"):
+        serving[role] = _plain(serving[role])
+    said, standard = ask.question.serving, Assumptions()
+    if said.router_policy != standard.router_policy:
+        _merge(serving, {"router": {"policy": said.router_policy}})
+    if said.block_size != standard.block_size:
+        _merge(serving, {"kv_transfer": {"block_size": said.block_size}})
+    serving["model"] = ask.model.name
+    data.pop("results", None)
+    data.pop("measurements", None)
+    if ask.question.measurements:
+        # Why: without them the environment would be judged by an uncalibrated prediction.
+        data["measurements"] = [_flow(_given(one)) for one in ask.question.measurements]
+
+
+def _plain(section: Any) -> CommentedMap:
+    """Return a mapping of its own, written as it was."""
+    made = copy.deepcopy(section) if isinstance(section, CommentedMap) else CommentedMap(section)
+    if made.anchor.value:
+        made.yaml_set_anchor(None)
+    return made
+
+
+def _not_as_meant(target: Path, got: str, need: str) -> Problem:
+    return Problem(
+        code="DISAGG-LAY-003",
+        file=target.as_posix(),
+        path="serving",
+        got=f"{got} after the change",
+        need=need,
+        fix="write capacity and serving without anchors and merge keys, and try again",
+    )
 
 
 def best_to_write(sizing: Sizing, *, colocated: bool = False) -> Found | None:
@@ -179,27 +239,41 @@ def _flow(data: dict[str, Any]) -> CommentedMap:
     return made
 
 
-def _warnings(ask: Ask, sizing: Sizing, found: Found, placement: str, region: str) -> Iterator[str]:
-    cheapest = sizing.found[0]
+def _warnings(ask: Ask, sizing: Sizing, found: Found, environment: Environment) -> Iterator[str]:
+    cheapest, question = sizing.found[0], ask.question
+    placement, region = environment.serving.placement, environment.aws.region
     if cheapest.layout.prefill is None:
         yield (
             f"{cheapest.layout} without pools costs ${cheapest.usd_per_hour:,.2f}/h, this"
             f" ${found.usd_per_hour:,.2f}/h; an environment always has two pools, so ask first:"
             " disagg decide"
         )
-    if ask.question.slo is None:
+    if question.slo is None:
         yield "the workload promises nothing: the promises of the file stay"
-    if ask.question.search.spare_engines:
+    if question.search.spare_engines:
         yield (
-            f"{ask.question.search.spare_engines} spare engines a role are in the layout; plan and"
+            f"{question.search.spare_engines} spare engines a role are in the layout; plan and"
             " cost of the environment count them as serving"
         )
-    asked_region = ask.question.region
-    if asked_region != region:
+    if question.region != region:
         yield (
-            f"the workload asks for {asked_region}, the environment is in {region}: its prices"
+            f"the workload asks for {question.region}, the environment is in {region}: its prices"
             " count there"
         )
+    if question.pricing == Pricing() != environment.pricing:
+        yield "the workload has list prices: `pricing:` of the file stays"
+    if len({str(one.source) for one in groups(environment.capacity).values()}) > 1:
+        yield "the groups were bought in different ways: see that `source:` is what you want"
+    said, standard = question.serving, Assumptions()
+    lost = [
+        f"serving.{name}"
+        for name in ("hybrid_kv_cache", "ram_cache_gib_per_gpu", "disk_cache_gib_per_gpu")
+        if getattr(said, name) != getattr(standard, name)
+    ]
+    if question.platform != "eks":
+        lost.append("platform")
+    if lost:
+        yield f"an environment cannot say {', '.join(lost)} of the workload: plan counts without"
     if found.layout.colocated is not (placement == "colocate"):
         now = "colocate" if found.layout.colocated else "separate_nodes"
         yield f"serving.placement was {placement} and is {now}: it takes fewer nodes"
@@ -208,7 +282,8 @@ def _warnings(ask: Ask, sizing: Sizing, found: Found, placement: str, region: st
 def _merge(at: Any, wanted: dict[str, Any]) -> None:
     for name, value in wanted.items():
         if isinstance(value, dict):
-            at.setdefault(name, {})
+            if at.get(name) is None:
+                at[name] = {}
             _merge(at[name], value)
         else:
             at[name] = value

@@ -509,3 +509,51 @@ def test_plan_says_that_its_prices_are_old(
     assert "cost refresh --region us-west-2 --write" in said
     assert main(["plan", PILOT, "--accept-stale"]) == 0
     assert "DISAGG-PRC-007" in capsys.readouterr().err
+
+
+EDITS = {
+    "anchors": lambda text: text.replace(
+        "prefill: {instance_type", "prefill: &group {instance_type", 1
+    ).replace(
+        "  decode: {instance_type: p6-b200.48xlarge, nodes: 1, desired_nodes: 0}",
+        "  decode: *group",
+    ),
+    "an empty slo": lambda text: text.replace("slo: {ttft_p95_ms: 1000, tpot_p95_ms: 20}", "slo:"),
+    "an empty group": lambda text: text.replace("serving:\n", "  shared:\nserving:\n", 1),
+    "a placement group": lambda text: text.replace(
+        "serving:\n", "  placement_group: cluster\nserving:\n", 1
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_size_writes_costs_what_size_says(
+    edit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "mine.yaml"
+    text = EDITS[edit](Path(PILOT).read_text("utf-8"))
+    assert text != Path(PILOT).read_text("utf-8")
+    target.write_text(text, encoding="utf-8")
+    assert main(["size", AGENTS, *FAST, "-o", "json", "--write", str(target)]) == 0
+    sized = json.loads(capsys.readouterr().out)
+    layout = layout_of(load_environment(target).environment)
+    said = next(one for one in sized["layouts"] if one["layout"] == str(layout))
+    assert data(capsys, "cost", str(target), *FAST)["usd_per_hour"] == said["usd_per_hour"]
+    if edit == "a placement group":
+        assert load_environment(target).environment.capacity.placement_group == "cluster"
+
+
+def test_a_change_of_placement_keeps_how_nodes_are_bought(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = (
+        "source: {kind: reservation, id: cr-0123456789abcdef0, instances: 4, zone_id: usw2-az2}"
+    )
+    target = tmp_path / "mine.yaml"
+    text = Path(PILOT).read_text("utf-8").replace("desired_nodes: 0}", source + "}")
+    target.write_text(text, encoding="utf-8")
+    assert main(["size", ARTICLE, *FAST, "--write", str(target)]) == 0
+    capsys.readouterr()
+    capacity = load_environment(target).environment.capacity
+    assert capacity.shared is not None
+    assert capacity.shared.source.kind == "reservation"

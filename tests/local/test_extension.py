@@ -148,6 +148,12 @@ def test_every_attribute_of_the_tables_has_an_answer(aws: Aws, deploy: Deploy) -
         "Key": resource("KMS::Key", KeyPolicy={}),
         "Policy": resource("IAM::ManagedPolicy", PolicyDocument=POLICY),
         "Logs": resource("Logs::LogGroup"),
+        "Soon": resource(
+            "Scheduler::Schedule",
+            ScheduleExpression="at(2027-03-01T09:50:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": get("Role", "Arn"), "RoleArn": get("Role", "Arn"), "Input": "now"},
+        ),
         "Flow": resource(
             "EC2::FlowLog",
             ResourceType="VPC",

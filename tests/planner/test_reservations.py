@@ -103,6 +103,8 @@ def test_a_runbook_names_every_group_and_minute_of_its_block() -> None:
     ):
         assert words in page
     assert "role=prefill" not in page
+    # Evicted pods of a group that ends have nowhere to go: the engines go before the drain.
+    assert page.index("scale deployment decode --replicas=0") < page.index("kubectl drain")
     assert not re.search(r"\{\w*\}", page)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Capacity, CapacityBlock, Network, Pricing, Reservation
 from disagg.errors import Severity
-from disagg.planner.reservations import Held, end_of, held, shared
+from disagg.planner.reservations import Held, block_times, held, shared
 
 
 @rule("DISAGG-RSV-001")
@@ -162,8 +162,8 @@ def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
     for name, source in held(capacity).items():
         if isinstance(source, CapacityBlock):
             try:
-                end_of(source)
-            except ValueError:
+                block_times(source)
+            except (ValueError, OverflowError):
                 yield Finding(
                     at=("capacity", name, "source", "end"),
                     got=f"{source.end}, which is on no calendar",

@@ -217,7 +217,8 @@ def _endpoints(stage: Stage, objects: Sequence[Node]) -> list[Endpoint]:
     api = stage.cluster.api
     spaces = api.items("/api/v1/namespaces")
     there = {one["metadata"]["name"] for one in spaces}
-    ours = {one["metadata"].get("namespace") for one in objects} & there
+    # Why those with pods: a RoleBinding in kube-system makes the add-ons there no part of ours.
+    ours = {one["metadata"].get("namespace") for one in objects if pods_of(one)} & there
     live = [one for one in api.items("/api/v1/pods") if one["metadata"]["namespace"] in ours]
     templates = [pod for one in objects for pod in pods_of(one)]
     asleep = [one for one in templates if one["metadata"]["namespace"] in there]

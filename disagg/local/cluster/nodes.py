@@ -15,6 +15,7 @@ from disagg.catalog.resources import (
     EFA,
     EFA_HUGE_PAGES_MIB,
     HUGE_PAGES_2MI,
+    LABEL_CAPACITY_TYPE,
     LABEL_HOSTNAME,
     LABEL_INSTANCE_TYPE,
     LABEL_NODE_ROLE,
@@ -107,6 +108,7 @@ def _node(group: NodeGroup, name: str, subnet: Subnet) -> dict[str, Any]:
             "name": name,
             "labels": {
                 **group.labels,
+                **({LABEL_CAPACITY_TYPE: group.capacity_type} if group.capacity_type else {}),
                 LABEL_HOSTNAME: name,
                 LABEL_INSTANCE_TYPE: type_name,
                 # Why cut: CloudFormation makes names that fit a label; the endpoint's are longer.

@@ -41,7 +41,9 @@ def _verdict(report: Report) -> str:
     if not waits:
         return "No findings."
     worst = max(waits, key=lambda one: one.pods / one.of)
-    return f"No findings; the worst single loss: {pods_in_words(worst)} of {worst.workload} wait."
+    told = f"{pods_in_words(worst)} of {worst.workload} wait"
+    tried = f"{len(report.losses)} loss{'es' if len(report.losses) > 1 else ''}"
+    return f"No findings; of {tried} tried the worst: {told}."
 
 
 def _placed(report: Report) -> Iterator[str]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from disagg.catalog.cluster_agents import AGENTS
+from disagg.catalog.resources import LABEL_CAPACITY_TYPE
 from disagg.quantities import quantity
 
 Node = Mapping[str, Any]
@@ -210,10 +211,16 @@ def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int)
     # Why the fewest: every resource must fit, and the scarcest decides.
     fits = max(1, int(min(_fits(spec, one) for one in usable)))
     more = -(-waiting // fits)
+    blocks = all(
+        one["metadata"]["labels"].get(LABEL_CAPACITY_TYPE) == "CAPACITY_BLOCK" for one in usable
+    )
+    grow = f"{_nodes(more)} more in its group"
+    if blocks:
+        grow = f"a larger Capacity Block ({_nodes(more)} more)"
     return Explanation(
         f"it asks for {unit}, and on the {_nodes(len(usable))} it may use other pods leave less"
         f" (an empty one gives {_shown(resource, most)})",
-        f"{_nodes(more)} more in its group, or {waiting} replicas fewer",
+        f"{grow}, or {waiting} replicas fewer",
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from disagg.config.workload import LARGEST_SEARCH_GPUS
 from disagg.planner.ask import Ask
 from disagg.planner.decision.checklist import FABRIC, KUBERNETES, Reason, Speaks, checklist
 from disagg.planner.decision.gain import LARGEST_GAIN, MeasuredPair
@@ -92,7 +93,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
         baseline_costs=None if sizing.single is None else costs(ask, sizing.single),
         pools_costs=None if sizing.pools is None else costs(ask, sizing.pools),
         pilot=pilot,
-        first_step=_first_step(ask, sizing, measured, calibrated=calibrated),
+        first_step=_first_step(ask, sizing, measured),
     )
 
 
@@ -118,8 +119,9 @@ def _answer(
     if ask.question.team.kubernetes == "none":
         return Answer.NO, KUBERNETES
     if gain is None or money is None:
-        nothing = calibrated or sizing.pools is None or sizing.rival is None
-        return (Answer.NO, GAIN) if nothing else (Answer.MEASURE_FIRST, CALIBRATION)
+        if sizing.pools is None:
+            return Answer.MEASURE_FIRST, GAIN
+        return (Answer.NO, GAIN) if calibrated else (Answer.MEASURE_FIRST, CALIBRATION)
     single = sizing.single is not None and sizing.single.meets
     pools = sizing.pools is not None and sizing.pools.meets
     # Why: where no measured row is about the pair, even a no is a guess.
@@ -287,18 +289,16 @@ def _prefill_share(sizing: Sizing) -> list[Reason]:
     ]
 
 
-def _first_step(
-    ask: Ask, sizing: Sizing, measured: MeasuredPair | None, *, calibrated: bool
-) -> str:
+def _first_step(ask: Ask, sizing: Sizing, measured: MeasuredPair | None) -> str:
     meets = any(one is not None and one.meets for one in (sizing.single, sizing.pools))
-    if calibrated and not meets and _at_the_cap(ask, sizing):
-        return f"raise search.gpus above {ask.question.search.gpus} and ask again"
+    if sizing.pools is None or (_calibrated(sizing) and not meets and _at_the_cap(ask, sizing)):
+        return larger_search(ask)
     if measured is not None and _calibrated(sizing) and sizing.pools is not None:
         return (
             f"step 3 of the pilot, the scale test: {sizing.pools.layout} at the load of production,"
             " with KV transfer times, EFA bandwidth and the cost of a token beside the baseline's"
         )
-    if calibrated and sizing.pools is not None and sizing.pools.layout.prefill is not None:
+    if _calibrated(sizing) and sizing.pools is not None and sizing.pools.layout.prefill:
         first, second = sizing.pools.layout.prefill.worker, sizing.pools.layout.engines.worker
         return (
             f"step 2 of the pilot, the two-node prototype: prefill engines of {first} and decode"
@@ -307,7 +307,7 @@ def _first_step(
         )
     kinds = dict.fromkeys(
         worker.tensor_parallel
-        for one in (sizing.rival, sizing.pools)
+        for one in (sizing.rival or sizing.single, sizing.pools)
         if one is not None
         for worker in (
             one.layout.engines.worker,
@@ -320,6 +320,17 @@ def _first_step(
     return (
         f"step 1 of the pilot, the single-node baseline: for engines of {shown} measure"
         f" {points}, three runs each, and put the figures under `measurements:`"
+    )
+
+
+def larger_search(ask: Ask) -> str:
+    """Return what to do where the search ended before a layout served."""
+    cap = ask.question.search.gpus
+    if cap >= LARGEST_SEARCH_GPUS:
+        return f"promise less, or split the load: {cap} GPUs are the most that is searched"
+    return (
+        f"raise search.gpus above {cap} in a workload file, and ask again: so few hold no layout"
+        " that serves"
     )
 
 

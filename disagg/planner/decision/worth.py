@@ -18,8 +18,8 @@ from disagg.planner.decision.gain import (
 from disagg.planner.decision.sizing import NOTHING, costs, side_at_limit, side_at_load
 from disagg.planner.money.savings import Change, PilotStep, Savings, savings
 from disagg.planner.money.unit_cost import SECONDS_PER_MONTH
-from disagg.planner.performance.bands import Band, combined
-from disagg.planner.performance.limits import mixed_batch_at, mixed_rate
+from disagg.planner.performance.bands import EXACT, Band, combined
+from disagg.planner.performance.limits import mixed_batch_at, mixed_limits, mixed_rate, targets
 from disagg.planner.performance.search import Found
 from disagg.units import HOURS_PER_MONTH
 
@@ -89,11 +89,11 @@ def _measured(ask: Ask, pair: MeasuredPair, rival: Found, at_load: Gains) -> Com
     if not rival.calibrated:
         return against_pair
     engine = ask.setting.engine(rival.layout.engines.worker, 0.0)
-    tokens = (
-        rival.layout.engines.count
-        * mixed_rate(engine, mixed_batch_at(engine, pair.pools.tpot_ms))
-        * engine.shape.output_tokens
+    promised = targets(EXACT, ask.slo)
+    batch = min(
+        mixed_batch_at(engine, pair.pools.tpot_ms), *mixed_limits(engine, promised).values()
     )
+    tokens = rival.layout.engines.count * mixed_rate(engine, batch) * engine.shape.output_tokens
     other = gains(
         measured_side(pair.pools, ask.instance.gpus, ask.price.usd_per_hour),
         Side(
@@ -104,14 +104,19 @@ def _measured(ask: Ask, pair: MeasuredPair, rival: Found, at_load: Gains) -> Com
             usd_per_hour=rival.usd_per_hour,
         ),
     )
-    if other.per_usd >= pair.gains.per_usd:
-        return against_pair
-    return replace(
+    against_rival = replace(
         against_pair,
         at_limit=other,
         band=combined(MEASURED_BAND, inverse(ask.bands(rival.layout).tpot)),
         over=f"{rival.layout}, calibrated, at the same time per token",
     )
+    # Why the smaller end of both: each is an opponent, and the stronger one counts.
+    closer = min(against_pair, against_rival, key=lambda one: one.at_limit.per_usd)
+    ends = [
+        min(getattr(one, end) for one in (against_pair, against_rival)) / closer.at_limit.per_usd
+        for end in ("low", "high")
+    ]
+    return replace(closer, band=Band(low=ends[0], high=ends[1]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from fleet import created_of
 
 from disagg.catalog.cluster_agents import AGENTS, tolerations
 from disagg.catalog.kubernetes import CHARTS, KUBERNETES_VERSIONS
@@ -24,6 +25,13 @@ def test_every_add_on_and_every_chart_brings_an_agent(version: str) -> None:
     brought = {one.comes_with for one in AGENTS.values()}
     add_ons = {one.name for one in KUBERNETES_VERSIONS[version].add_ons}
     assert add_ons | CHARTS.keys() == brought
+
+
+def test_an_add_on_that_was_not_read_back_brings_no_agent() -> None:
+    everything = agents(created_of((), ()))
+    names = {one["metadata"]["name"] for one in everything}
+    assert not names & {"aws-node", "coredns", "kube-proxy"}
+    assert {one.name for one in AGENTS.values() if one.comes_with in CHARTS} <= names
 
 
 def test_values_of_a_chart_replace_tolerations_or_add_to_them() -> None:

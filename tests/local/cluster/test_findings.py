@@ -136,7 +136,11 @@ def test_the_report_in_words_says_what_a_loss_a_drain_and_a_roll_out_do() -> Non
     assert "a/decode: at the worst moment 1 of 2 pods are ready\n" in told
     assert "quota a/gpus: pods 6 of 10 left" in told
     assert "10.0.0.0/16 -> a/router (0 replicas): 8081 (http)" in told
-    assert told.endswith("\nNo findings; the worst single loss: 1 of 2 pods of a/decode wait.")
+    assert told.endswith("\nNo findings; of 1 loss tried the worst: 1 of 2 pods of a/decode wait.")
+    worse = replace(WAITING, pods=2, workload="a/prefill")
+    two = (*CLEAN.losses, replace(CLEAN.losses[0], node="n-2", waiting=(worse,)))
+    said = "\n".join(lines(replace(CLEAN, losses=two)))
+    assert said.endswith("of 2 losses tried the worst: 2 of 2 pods of a/prefill wait.")
     assert "\n".join(lines(replace(CLEAN, waiting=(WAITING,)))).endswith("\n1 finding, told below.")
     alone = replace(ROLLOUT, least_ready=0, of=1)
     assert findings(replace(CLEAN, rollouts=(alone,))) == []

@@ -7,7 +7,7 @@ import pytest
 from fleet import GROUP, TEMPLATE, created_of
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.local.aws.readback import NodeGroup
+from disagg.local.aws.readback import NodeGroup, Volume
 from disagg.local.aws.readback_network import Subnet
 from disagg.local.cluster.nodes import UnknownNodeError, group_of, make_nodes
 from disagg.local.compare import Created
@@ -73,6 +73,39 @@ def test_labels_taints_and_zones_are_those_that_were_read_back() -> None:
     taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
     assert first["spec"]["taints"] == [taint]
     assert nodes(taints=())[0]["spec"]["taints"] == []
+
+
+def test_how_a_node_is_bought_and_each_effect_of_a_taint_are_as_eks_writes_them() -> None:
+    first, *_ = nodes(capacity_type="CAPACITY_BLOCK")
+    assert first["metadata"]["labels"]["eks.amazonaws.com/capacityType"] == "CAPACITY_BLOCK"
+    for theirs, ours in (
+        ("NO_SCHEDULE", "NoSchedule"),
+        ("NO_EXECUTE", "NoExecute"),
+        ("PREFER_NO_SCHEDULE", "PreferNoSchedule"),
+    ):
+        (taint,) = nodes(taints=(replace(GROUP.taints[0], effect=theirs),))[0]["spec"]["taints"]
+        assert taint["effect"] == ours
+
+
+def test_the_disk_is_the_nvme_where_it_is_joined_and_the_root_volume_elsewhere() -> None:
+    def disk(**changes: Any) -> str:
+        template = replace(TEMPLATE, **changes)
+        found = nodes(launch_template=template)[0]["status"]["allocatable"]["ephemeral-storage"]
+        return str(found)
+
+    root = Volume(
+        device_name="/dev/xvda",
+        size_gib=300,
+        type="gp3",
+        iops=None,
+        throughput_mibps=None,
+        encrypted=True,
+        kms_key_id="",
+    )
+    # p6-b200.48xlarge has 8 x 3,800 GB.
+    assert disk() == f"{8 * 3_800 * 10**9 // 2**30}Gi"
+    assert disk(user_data="", volumes=(root,)) == "300Gi"
+    assert disk(user_data="") == "20Gi"
 
 
 def test_efa_devices_are_counted_in_the_launch_template() -> None:

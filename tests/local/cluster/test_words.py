@@ -72,6 +72,13 @@ def test_what_no_node_gives_is_told_from_what_other_pods_have_taken() -> None:
     taken = explain(text, pod(4), [node()], waiting=3)
     assert "other pods leave less" in taken.why
     assert taken.fix == "2 nodes more in its group, or 3 replicas fewer"
+    # As large as a node: one that is empty would hold it.
+    whole = explain(text, pod(8), [node()])
+    assert "other pods leave less" in whole.why
+    block = node()
+    block["metadata"]["labels"]["eks.amazonaws.com/capacityType"] = "CAPACITY_BLOCK"
+    said = explain(text, pod(4), [block], waiting=3).fix
+    assert said == "a larger Capacity Block (2 nodes more), or 3 replicas fewer"
 
 
 def test_only_the_nodes_a_pod_may_use_count() -> None:

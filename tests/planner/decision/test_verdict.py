@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planning import asked, shipped
+from shipped import checked
 
+from disagg.config.prices import bundled_prices
 from disagg.errors import InvalidInputError
 from disagg.planner.ask import Ask
 from disagg.planner.decision.checklist import Speaks
@@ -92,9 +94,8 @@ def test_a_measured_prototype_that_clearly_gains_is_a_yes(tmp_path: Path) -> Non
     assert one.answer is Answer.YES
     assert one.compared is not None
     assert one.compared.measured is not None
-    # Twice the measured single pool; the best calibrated one is a little better than that.
-    assert 1.7 < one.compared.at_limit.per_gpu_used < 2.0
-    assert "calibrated, at the same time per token" in one.compared.over
+    assert one.compared.at_limit.per_gpu_used == pytest.approx(2.0)
+    assert one.compared.over == "1 x tp1"
     assert one.compared.low > 1.05
 
 
@@ -409,3 +410,32 @@ def test_a_larger_search_is_asked_for_before_a_no(tmp_path: Path) -> None:
     one = verdict(text, tmp_path)
     assert one.answer is Answer.MEASURE_FIRST
     assert "search.gpus" in one.first_step
+
+
+def test_a_weak_opponent_that_was_measured_gives_way_to_the_best_calibrated_one(
+    tmp_path: Path,
+) -> None:
+    weak = pair(2.0).replace("concurrency: 30,", "concurrency: 6,", 1)
+    one = verdict(HEAVY + TEAM + BASELINE + LARGER + weak, tmp_path)
+    assert one.compared is not None
+    # Ten times the engine that ran at a fifth of its load is no gain of ten.
+    assert one.compared.at_limit.per_gpu_used < 4
+    assert "calibrated, at the same time per token" in one.compared.over
+    # Nor is any end of the band beyond what was measured against it.
+    assert one.compared.high <= 10 * 1.1 * (1 + 1e-9)
+
+
+def test_reserved_nodes_save_nothing(tmp_path: Path) -> None:
+    from disagg.bench.asking import Choice, asking  # noqa: PLC0415
+    from disagg.checks.question import asked_by  # noqa: PLC0415
+
+    held = {"kind": "reservation", "id": "cr-0123456789abcdef0", "instances": 4}
+    for source, paid in ((held | {"zone_id": "usw2-az2"}, True), ({"kind": "on_demand"}, False)):
+        edits = {f"capacity__{role}__source": source for role in ("prefill", "decode")}
+        environment = checked("pilot", **edits).environment
+        ask = asking(asked_by(environment, tmp_path), bundled_prices(), Choice.ROOFLINE)
+        assert ask.price.committed is paid
+        one = decide(ask, size(ask))
+        if paid:
+            assert one.worth is not None
+            assert one.worth.whole_nodes_high_usd == -5_000
