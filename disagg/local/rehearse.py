@@ -19,7 +19,7 @@ from disagg.local.cluster.examine import Stage, examine
 from disagg.local.cluster.nodes import UnknownNodeError, make_nodes
 from disagg.local.cluster.report import Report
 from disagg.local.compare import Created
-from disagg.local.demo import Detail, Done, Step, Tell, as_planned, deploy, write
+from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
 
 
 def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
@@ -35,7 +35,6 @@ def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
     environment = checked.environment
     written = write(environment, dist, tell)
     created = deploy(environment, written, tell)
-    as_planned(environment, created, tell)
     return judge(written.manifests, created, tell, programs)
 
 

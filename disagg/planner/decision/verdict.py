@@ -64,9 +64,11 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
     Yes needs all of: calibrated predictions of both layouts, a lower bound of the gain per dollar
     above 1 by a margin, money saved at that bound (by whole nodes too, where a layout without
     disaggregation keeps every promise), promises kept, and a team that can run it.
-    No needs one of: an upper bound of the gain at most 1; nothing to save even at the upper bound,
-    by whole nodes, while a layout without disaggregation keeps every promise; calibrated layouts of
-    which none keeps every promise; nobody who knows Kubernetes. Else: measure first.
+    No needs one of: an upper bound of the gain at most 1, or nothing to save even there, by whole
+    nodes, while a layout without disaggregation keeps every promise (both only where something was
+    measured: by the user, or rows of the pair of model and GPU); calibrated layouts of which none
+    keeps every promise, with nodes left to search; nobody who knows Kubernetes. Else: measure
+    first.
     """
     gain = compared(ask, sizing.pools, sizing.rival)
     measured = None if gain is None else gain.measured
