@@ -18,6 +18,7 @@ from disagg.local.processes import Process, ProcessError, Service
 
 HOST = "127.0.0.1"
 _TRIES = 3
+_ENDING_SECONDS = 1.0
 _KEEP = frozenset({"LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"})
 # Why these: with the ones that are on by default (Pod Security, quotas, priority, validating
 # policies, ...) they are what EKS switches on. Source: EKS user guide, platform versions.
@@ -117,7 +118,11 @@ class ControlPlane:
         try:
             yield
         except DisaggError as error:
-            self._all_run(error)
+            # Why for a moment: sockets close before a process is said to have ended.
+            deadline = time.monotonic() + _ENDING_SECONDS
+            while time.monotonic() < deadline:
+                self._all_run(error)
+                time.sleep(0.05)
             raise
         self._all_run(None)
 
