@@ -73,6 +73,15 @@ class InvalidInputError(DisaggError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def refusal(
+    code: str, *, file: str, got: str, need: str, fix: str, path: str = ""
+) -> InvalidInputError:
+    """Return the error of one problem that has no line: an option, or a file as a whole."""
+    return InvalidInputError(
+        [Problem(code=code, file=file, path=path, got=got, need=need, fix=fix)]
+    )
+
+
 class CheckFailedError(DisaggError):
     """Something rendered breaks a rule or an engine refused it: exits 2."""
 

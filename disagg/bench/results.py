@@ -8,7 +8,7 @@ from typing import Any
 
 from disagg.config.measurement import Measurement, Result
 from disagg.config.workload import Question
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import InvalidInputError, Problem, refusal
 
 _LARGEST_FILE = 256 * 1024 * 1024
 
@@ -107,9 +107,7 @@ def _json(path: Path) -> Mapping[str, Any]:
 
 
 def _wrong(path: Path, code: str, got: str, need: str, fix: str) -> InvalidInputError:
-    return InvalidInputError(
-        [Problem(code=code, file=path.as_posix(), path="", got=got, need=need, fix=fix)]
-    )
+    return refusal(code, file=path.as_posix(), got=got, need=need, fix=fix)
 
 
 def _figure(data: Any, *keys: str) -> float:

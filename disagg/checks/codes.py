@@ -10,7 +10,7 @@ from disagg.checks.templates import TEMPLATE_RULES
 from disagg.config.codes import FORM_CODES, PLANNER_CODES
 from disagg.config.model_config import MODEL_CONFIG_CODES
 from disagg.config.prices import PRICE_CODES
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import refusal
 
 MISMATCH = "DISAGG-DEMO-001"
 
@@ -56,16 +56,11 @@ def explain(code: str) -> tuple[str, str, str]:
         family = [known for known in known_codes() if known.split("-")[1] == parts[0]]
         near = family or get_close_matches(wanted, _BY_CODE, n=1)
         fix = f"one of {', '.join(near)}" if near else "list them: disagg explain"
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-CODE-001",
-                    file="disagg explain",
-                    path="",
-                    got=f"unknown code {code!r}",
-                    need="a code in brackets at a problem's end",
-                    fix=fix,
-                )
-            ]
+        raise refusal(
+            "DISAGG-CODE-001",
+            file="disagg explain",
+            got=f"unknown code {code!r}",
+            need="a code in brackets at a problem's end",
+            fix=fix,
         )
     return wanted, *_BY_CODE[wanted]

@@ -16,7 +16,7 @@ from disagg.cli.planning import (
     answer,
     load,
 )
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import InvalidInputError, refusal
 
 if TYPE_CHECKING:
     from disagg.planner.decision.versus import Contender
@@ -113,6 +113,4 @@ def _contender(loaded: Loaded, text: str) -> "Contender":
 
 
 def _problem(code: str, got: str, need: str, fix: str) -> InvalidInputError:
-    return InvalidInputError(
-        [Problem(code=code, file="disagg compare", path="", got=got, need=need, fix=fix)]
-    )
+    return refusal(code, file="disagg compare", got=got, need=need, fix=fix)

@@ -15,12 +15,12 @@ from disagg.cli.planning import (
     QuestionFile,
     StaleOption,
     answer,
+    check_volume,
     load,
-    possible_volume,
     today,
 )
 from disagg.config.prices import bundled_prices, dump_prices, load_prices
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import InvalidInputError, Problem, refusal
 
 
 class _FileOrRefresh(TyperGroup):
@@ -79,7 +79,7 @@ def of(
     table = load_prices(prices) if prices else bundled_prices()
     lines = () if environment is None else cost_lines(environment, table)
     sizing = size(ask)
-    possible_volume(file, ask, sizing)
+    check_volume(file, ask, sizing)
     best = None if environment else sizing.pools
     layout = layout_of(environment) if environment else best.layout if best else None
     made = None if layout is None else spending(ask, layout, volume)
@@ -190,15 +190,11 @@ def _region_is_known(region: str) -> None:
     from disagg.catalog.regions import REGIONS  # noqa: PLC0415
 
     if region not in REGIONS:
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-AWS-001",
-                    file="disagg cost refresh",
-                    path="--region",
-                    got=f"unknown region {region!r}",
-                    need="an AWS region",
-                    fix="for instance --region us-west-2",
-                )
-            ]
+        raise refusal(
+            "DISAGG-AWS-001",
+            file="disagg cost refresh",
+            path="--region",
+            got=f"unknown region {region!r}",
+            need="an AWS region",
+            fix="for instance --region us-west-2",
         )

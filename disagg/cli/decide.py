@@ -11,8 +11,8 @@ from disagg.cli.planning import (
     QuestionFile,
     StaleOption,
     answer,
+    check_volume,
     load,
-    possible_volume,
 )
 from disagg.errors import Exit
 
@@ -41,7 +41,7 @@ def decide(
 
     ask = load(workload, predictor, prices, accept_stale=accept_stale).ask
     found = size(ask)
-    possible_volume(workload, ask, found)
+    check_volume(workload, ask, found)
     verdict = decided(ask, found)
     nodes = found.pools.layout.nodes if found.pools else 1
     plots = (pareto_plot(ask, nodes)[0],) if html else ()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from disagg.cli.output import say
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import InvalidInputError, refusal
 
 app = typer.Typer(add_completion=False)
 
@@ -42,17 +42,12 @@ def init(
 
     target = directory / f"{name}.yaml"
     if target.exists():
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-FILE-006",
-                    file=target.as_posix(),
-                    path="",
-                    got="the file exists",
-                    need="a new name",
-                    fix="choose another name, or remove it",
-                )
-            ]
+        raise refusal(
+            "DISAGG-FILE-006",
+            file=target.as_posix(),
+            got="the file exists",
+            need="a new name",
+            fix="choose another name, or remove it",
         )
     values = {
         "name": name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from disagg.errors import InvalidInputError, Problem
+from disagg.errors import Problem, refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,17 +67,12 @@ def write_whole(target: Path, content: str | bytes) -> None:
         InvalidInputError: DISAGG-FILE-002, a directory is there.
     """
     if target.is_dir():
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-FILE-002",
-                    file=target.as_posix(),
-                    path="",
-                    got="a directory",
-                    need="a file to write",
-                    fix=f"name a file in it, such as {(target / 'report.html').as_posix()}",
-                )
-            ]
+        raise refusal(
+            "DISAGG-FILE-002",
+            file=target.as_posix(),
+            got="a directory",
+            need="a file to write",
+            fix=f"name a file in it, such as {(target / 'report.html').as_posix()}",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.new")

@@ -10,7 +10,7 @@ import typer
 from disagg.bench.asking import Choice
 from disagg.catalog.prices import REFUSED_AFTER_DAYS, STALE_AFTER_DAYS
 from disagg.cli.output import Format, emit, say, stdout, warn, write_whole
-from disagg.errors import InvalidInputError, MissingToolError, Problem, Severity
+from disagg.errors import InvalidInputError, MissingToolError, Problem, Severity, refusal
 from disagg.units import HOURS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def check_age(file: str, ask: "Ask", *, accept_stale: bool) -> None:
     warn([problem])
 
 
-def possible_volume(file: Path, ask: "Ask", sizing: "Sizing") -> None:
+def check_volume(file: Path, ask: "Ask", sizing: "Sizing") -> None:
     """Refuse a monthly volume that so many in flight never make, day and night.
 
     Raises:
@@ -109,17 +109,13 @@ def possible_volume(file: Path, ask: "Ask", sizing: "Sizing") -> None:
     tokens = ask.setting.traffic.outputs.mean
     most = max(one.estimate.rate for one in sizing.found) * tokens * HOURS_PER_MONTH * 3_600
     if volume > most:
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-WRK-003",
-                    file=file.as_posix(),
-                    path="workload.output_tokens_per_month",
-                    got=f"{volume:,.0f} output tokens a month",
-                    need=f"at most {most:,.0f}, the peak load day and night as predicted",
-                    fix="correct it, or raise concurrency",
-                )
-            ]
+        raise refusal(
+            "DISAGG-WRK-003",
+            file=file.as_posix(),
+            path="workload.output_tokens_per_month",
+            got=f"{volume:,.0f} output tokens a month",
+            need=f"at most {most:,.0f}, the peak load day and night as predicted",
+            fix="correct it, or raise concurrency",
         )
 
 
@@ -148,24 +144,20 @@ def write_page(report: "Report", target: Path) -> None:
     say(f"wrote {target.as_posix()}")
 
 
-def is_plot(target: Path) -> None:
+def check_plot_name(target: Path) -> None:
     """Refuse a name that says no kind of picture.
 
     Raises:
         InvalidInputError: DISAGG-FILE-007, neither .svg nor .png.
     """
     if target.suffix not in {".svg", ".png"}:
-        raise InvalidInputError(
-            [
-                Problem(
-                    code="DISAGG-FILE-007",
-                    file=target.as_posix(),
-                    path="--plot",
-                    got=f"a {target.suffix or 'nameless'} file",
-                    need=".svg or .png",
-                    fix="name the file pareto.svg, for instance",
-                )
-            ]
+        raise refusal(
+            "DISAGG-FILE-007",
+            file=target.as_posix(),
+            path="--plot",
+            got=f"a {target.suffix or 'nameless'} file",
+            need=".svg or .png",
+            fix="name the file pareto.svg, for instance",
         )
 
 

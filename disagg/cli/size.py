@@ -14,9 +14,9 @@ from disagg.cli.planning import (
     QuestionFile,
     StaleOption,
     answer,
-    is_plot,
+    check_plot_name,
+    check_volume,
     load,
-    possible_volume,
     write_plot,
 )
 from disagg.errors import Exit
@@ -52,10 +52,10 @@ def size(
     from disagg.report.sizing import pareto_plot, size_json, size_report  # noqa: PLC0415
 
     if plot is not None:
-        is_plot(plot)
+        check_plot_name(plot)
     ask = load(workload, predictor, prices, accept_stale=accept_stale).ask
     found = sized(ask)
-    possible_volume(workload, ask, found)
+    check_volume(workload, ask, found)
     nodes = found.pools.layout.nodes if found.pools else 1
     drawn, fronts = pareto_plot(ask, nodes)
     report = size_report(ask, found, (drawn,))

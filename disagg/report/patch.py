@@ -103,7 +103,8 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     _merge(data, change)
     for name in change["capacity"]:
         group = data["capacity"][name]
-        group["desired_nodes"] = min(group.get("desired_nodes", 0), group["nodes"])
+        if group.get("desired_nodes", 0) > group["nodes"]:
+            group["desired_nodes"] = group["nodes"]
     buffer = io.StringIO()
     yaml.dump(data, buffer)
     after = buffer.getvalue()
