@@ -83,7 +83,7 @@ def decide(ask: Ask, sizing: Sizing) -> Decision:
         *_prefill_share(sizing),
     ]
     reasons = sorted([*told, *checklist(ask, sizing)], key=lambda one: -one.weight)
-    answer, topic = _answer(ask, sizing, gain, money, calibrated=calibrated)
+    answer, topic = answer_of(ask, sizing, gain, money, calibrated=calibrated)
     return Decision(
         answer=answer,
         deciding=next(one for one in reasons if one.topic == topic),
@@ -109,7 +109,7 @@ def _calibrated(sizing: Sizing) -> bool:
     return all(one is not None and one.calibrated for one in (sizing.pools, sizing.rival))
 
 
-def _answer(
+def answer_of(
     ask: Ask,
     sizing: Sizing,
     gain: Compared | None,
