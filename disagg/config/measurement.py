@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from disagg.config.counts import Count, TensorParallel
-
-_STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+from disagg.config.form import STRICT, Count, TensorParallel
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class PrefillPool:
     """Prefill engines of a measured layout."""
 
@@ -20,7 +18,7 @@ class PrefillPool:
     """GPUs of one engine."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Measurement:
     """One operating point that was measured on the very model and instance type."""
 
@@ -46,7 +44,7 @@ class Measurement:
     """What it was, for the report."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Result:
     """A result file of a benchmark tool; its lengths, concurrency and times are read from it."""
 

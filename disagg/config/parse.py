@@ -8,7 +8,8 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from disagg.config.environment import PATTERNS, Environment
+from disagg.config.environment import Environment
+from disagg.config.form import PATTERNS
 from disagg.config.yaml_reader import Document, Loc
 from disagg.errors import Problem
 

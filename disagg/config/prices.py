@@ -7,16 +7,15 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from disagg.catalog.prices import Offer, Price, Prices
 from disagg.catalog.source import Kind, Source
+from disagg.config.form import STRICT
 from disagg.config.parse import parse
 from disagg.config.yaml_reader import Document, Loc, read
 from disagg.errors import InvalidInputError, Problem
-
-_STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 PRICE_CODES: dict[str, tuple[str, str]] = {
     "DISAGG-PRC-001": (
@@ -34,7 +33,7 @@ PRICE_CODES: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class PriceSource:
     """Where prices were read, and when."""
 
@@ -46,7 +45,7 @@ class PriceSource:
     """The page, file or call."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class PriceRow:
     """One price."""
 
@@ -62,7 +61,7 @@ class PriceRow:
     """A key of `sources`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class PriceFile:
     """A file of prices."""
 

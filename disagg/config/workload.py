@@ -2,13 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from disagg.config.environment import Budget, Pricing, Slo, Workload
+from disagg.config.form import STRICT
 from disagg.config.measurement import Measurement, Result
-
-_STRICT = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
 
 LARGEST_SEARCH_GPUS = 512
 DEFAULT_OPERATIONS_USD = 5_000.0
@@ -16,7 +15,7 @@ DEFAULT_OPERATIONS_USD = 5_000.0
 engineer."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Assumptions:
     """What of the serving stack the prediction depends on."""
 
@@ -32,7 +31,7 @@ class Assumptions:
     """Local disk that keeps KV blocks dropped from RAM [GiB for each GPU]. 0: no such tier."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Search:
     """Which layouts are looked at."""
 
@@ -45,7 +44,7 @@ class Search:
     cannot say them yet, so `--write` refuses such a layout."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Team:
     """What the people who will run it can do."""
 
@@ -57,7 +56,7 @@ class Team:
     """Whether somebody answers at night."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Operations:
     """What disaggregation costs beside the GPU nodes."""
 
@@ -68,7 +67,7 @@ class Operations:
     """Migration and training [USD]; the pilot is counted on its own."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Question:
     """A workload file: the whole of it."""
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from disagg.catalog.prices import Offer, Prices
 from disagg.catalog.source import Kind
-from disagg.config.environment import Capacity, Environment, Pricing
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Environment, Pricing
 from disagg.planner.endpoints import INTERFACE_ENDPOINTS
 from disagg.planner.layout import groups
 from disagg.planner.money.purchase import NodePrice, node_price

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.config.counts import LARGEST_COUNT
-from disagg.config.environment import Capacity, Serving
+from disagg.config.capacity import Capacity
+from disagg.config.form import LARGEST_COUNT
+from disagg.config.serving import Serving
 from disagg.planner.layout import (
     RESOURCE_NAMES,
     NodePlan,

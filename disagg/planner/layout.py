@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.resources import EFA_HUGE_PAGES_MIB
-from disagg.config.environment import BaselinePool, Capacity, GpuGroup, Pool, Serving
+from disagg.config.capacity import Capacity, GpuGroup
+from disagg.config.serving import BaselinePool, Pool, Serving
 from disagg.units import gib_to_mib
 
 CPU_PER_GPU = 8

@@ -8,7 +8,8 @@ from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.models import MODELS
 from disagg.catalog.prices import Offer, Prices
-from disagg.config.environment import CapacityBlock, Environment, OnDemand
+from disagg.config.capacity import CapacityBlock, OnDemand
+from disagg.config.environment import Environment
 from disagg.planner.cost import (
     CostLine,
     cost_lines,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from disagg.config.environment import Capacity, CapacityBlock, Environment, GpuGroup, Reservation
+from disagg.config.capacity import Capacity, CapacityBlock, GpuGroup, Reservation
+from disagg.config.environment import Environment
 from disagg.planner.layout import groups
 
 SCALE_DOWN_BEFORE_END = timedelta(minutes=40)

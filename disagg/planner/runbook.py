@@ -1,6 +1,7 @@
 """What people do before a Capacity Block ends, filled in for one environment."""
 
-from disagg.config.environment import CapacityBlock, Environment
+from disagg.config.capacity import CapacityBlock
+from disagg.config.environment import Environment
 from disagg.planner.reservations import block_times, shared
 
 _TEXT = """\

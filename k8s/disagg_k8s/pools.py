@@ -2,7 +2,8 @@
 
 from constructs import Construct
 
-from disagg.config.environment import Environment, Pool
+from disagg.config.environment import Environment
+from disagg.config.serving import Pool
 from disagg.planner.layout import (
     SIDECAR_CPU_MILLI,
     SIDECAR_MEMORY_MIB,

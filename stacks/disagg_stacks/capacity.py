@@ -3,7 +3,8 @@
 import aws_cdk as cdk
 
 from disagg.catalog.resources import LABEL_NODE_ENVIRONMENT
-from disagg.config.environment import CapacityBlock, Environment, GpuGroup, OnDemand
+from disagg.config.capacity import CapacityBlock, GpuGroup, OnDemand
+from disagg.config.environment import Environment
 from disagg.planner.layout import groups
 from disagg.planner.reservations import (
     FABRIC,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from shipped import checked
 
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.config.environment import Capacity, GpuGroup, Pool, Serving
+from disagg.config.capacity import Capacity, GpuGroup
+from disagg.config.serving import Pool, Serving
 from disagg.planner.fit import full_layout, idle, placement, shortages
 from disagg.planner.layout import efa_devices, node_resources, pod
 

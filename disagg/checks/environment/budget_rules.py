@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from disagg.catalog.prices import Prices
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Aws, Budget, Capacity, Pricing
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Aws, Budget, Pricing
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
 from disagg.planner.layout import groups

@@ -8,7 +8,9 @@ from disagg.catalog.prices import Prices
 from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Aws, Capacity, Pricing, Serving
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Aws, Pricing
+from disagg.config.serving import Serving
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
 from disagg.planner.fit import Shortage, full_layout, idle, placement, shortages

@@ -7,7 +7,9 @@ from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS, Model
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Capacity, Pool, Serving, Workload
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Workload
+from disagg.config.serving import Pool, Serving
 from disagg.errors import Severity
 from disagg.planner.layout import groups, pool_groups
 from disagg.planner.memory import GpuMemory, gpu_memory

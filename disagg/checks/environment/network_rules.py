@@ -10,7 +10,8 @@ from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VER
 from disagg.catalog.regions import REGIONS, ZONES_WITHOUT_EKS
 from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Aws, Capacity, Cluster, Network
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Aws, Cluster, Network
 from disagg.planner.layout import groups
 from disagg.planner.subnets import (
     ADDRESSES_PER_GPU_NODE,

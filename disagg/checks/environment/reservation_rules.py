@@ -10,7 +10,8 @@ Source: aws-parallelcluster validators `PlacementGroupCapacityTypeValidator` and
 from collections.abc import Iterator
 
 from disagg.checks.rule import Finding, rule
-from disagg.config.environment import Capacity, CapacityBlock, Network, Pricing, Reservation
+from disagg.config.capacity import Capacity, CapacityBlock, Reservation
+from disagg.config.environment import Network, Pricing
 from disagg.errors import Severity
 from disagg.planner.reservations import Held, block_times, held, shared
 

@@ -4,7 +4,7 @@ import re
 
 from disagg.catalog.instances import InstanceType
 from disagg.catalog.models import Model
-from disagg.config.counts import LARGEST_COUNT
+from disagg.config.form import LARGEST_COUNT
 from disagg.planner.performance.kv_room import room_bytes
 from disagg.planner.performance.layouts import Engines, Layout
 from disagg.planner.performance.predictor import Worker
