@@ -4,6 +4,13 @@ from disagg_constructs.block_end import BlockEnd, BlockEndProps
 from disagg_constructs.cluster import EksCluster, EksClusterProps
 from disagg_constructs.fabric import EfaFabric, EfaFabricProps
 from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps, Reserved
+from disagg_constructs.hyperpod import HyperPodCluster, HyperPodClusterProps, HyperPodGroup
+from disagg_constructs.lifecycle_scripts import (
+    LifecycleBucket,
+    LifecycleBucketProps,
+    LifecycleScripts,
+    LifecycleScriptsProps,
+)
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
@@ -17,6 +24,13 @@ __all__ = [
     "EksClusterProps",
     "GpuNodeGroup",
     "GpuNodeGroupProps",
+    "HyperPodCluster",
+    "HyperPodClusterProps",
+    "HyperPodGroup",
+    "LifecycleBucket",
+    "LifecycleBucketProps",
+    "LifecycleScripts",
+    "LifecycleScriptsProps",
     "Network",
     "NetworkProps",
     "PodIdentity",

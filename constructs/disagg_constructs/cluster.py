@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION, KUBERNETES_VERSIONS, AddOn
-from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPE
+from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg_constructs.encryption import encrypted_log_group, rotating_key
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
@@ -52,7 +52,7 @@ class EksClusterProps:
     """A version of `disagg.catalog.kubernetes`, which pins the add-ons too."""
     service_cidr: str = "172.20.0.0/16"
     """IPv4 range of Kubernetes services; must not overlap the VPC."""
-    system_instance_type: str = DEFAULT_SYSTEM_INSTANCE_TYPE
+    system_instance_type: str = DEFAULT_SYSTEM_INSTANCE_TYPES["eks"]
     """Type of the system nodes, x86-64."""
     system_nodes: int = 2
     """Number of system nodes [count]."""
@@ -100,8 +100,8 @@ class EksCluster(Construct):
     """The group EKS made: every node interface carries it."""
     key: kms.IKey
     """Key of secrets and logs."""
-    system_nodes: SystemNodeGroup
-    """Nodes for what is not a model server."""
+    system_nodes: SystemNodeGroup | None
+    """Nodes for what is not a model server; None where something else brings them."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: EksClusterProps) -> None:
         super().__init__(scope, construct_id)
@@ -198,7 +198,7 @@ class EksCluster(Construct):
             ],
         )
 
-    def _nodes_and_add_ons(self, props: EksClusterProps) -> SystemNodeGroup:
+    def _nodes_and_add_ons(self, props: EksClusterProps) -> SystemNodeGroup | None:
         cni = PodIdentity(
             self,
             "VpcCniIdentity",
@@ -212,7 +212,21 @@ class EksCluster(Construct):
                 ],
             ),
         )
-        nodes = SystemNodeGroup(
+        nodes = self._system_nodes(props) if props.system_nodes else None
+        for row in KUBERNETES_VERSIONS[props.kubernetes_version].add_ons:
+            add_on = self._add_on(row)
+            if nodes is not None and row.name == _CORE_DNS:
+                # Why: CoreDNS becomes active only when its pods run, and they need a node.
+                add_on.add_resource_dependency(nodes.node_group)
+            elif nodes is not None:
+                # Why: a node that joins without network and credentials never becomes ready.
+                nodes.node_group.add_resource_dependency(add_on)
+            if row.name == _VPC_CNI:
+                add_on.add_resource_dependency(cni.association)
+        return nodes
+
+    def _system_nodes(self, props: EksClusterProps) -> SystemNodeGroup:
+        return SystemNodeGroup(
             self,
             "SystemNodes",
             props=SystemNodeGroupProps(
@@ -224,18 +238,6 @@ class EksCluster(Construct):
                 tags=props.tags,
             ),
         )
-        group = nodes.node_group
-        for row in KUBERNETES_VERSIONS[props.kubernetes_version].add_ons:
-            add_on = self._add_on(row)
-            if row.name == _CORE_DNS:
-                # Why: CoreDNS becomes active only when its pods run, and they need a node.
-                add_on.add_resource_dependency(group)
-            else:
-                # Why: a node that joins without network and credentials never becomes ready.
-                group.add_resource_dependency(add_on)
-            if row.name == _VPC_CNI:
-                add_on.add_resource_dependency(cni.association)
-        return nodes
 
     def _add_on(self, row: AddOn) -> eks.CfnAddon:
         configuration = ADD_ON_CONFIGURATION.get(row.name)

@@ -8,11 +8,11 @@ from disagg.bench.silicon import installed, known, silicon_for
 from disagg.catalog.gpus import GPUS
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.models import Model
-from disagg.catalog.prices import Prices
+from disagg.catalog.prices import OFFERS, Prices
 from disagg.checks.question import Asked
 from disagg.config.workload import Question
 from disagg.errors import InvalidInputError, Problem
-from disagg.planner.ask import OFFERS, Ask, points_of, setting_of
+from disagg.planner.ask import Ask, points_of, setting_of
 from disagg.planner.cost import mean_price
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.knowledge import learn

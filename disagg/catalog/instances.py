@@ -35,6 +35,8 @@ class InstanceType:
     """None where no source says it."""
     regions: frozenset[str]
     """Regions that sell the type on EC2."""
+    hyperpod_regions: frozenset[str]
+    """Regions that sell its `ml.` type for SageMaker HyperPod."""
     sold_on_demand: bool = True
     """False for what is sold as Capacity Blocks only; prices are in `prices.yaml`."""
     source: Source
@@ -50,7 +52,8 @@ _KARPENTER = Source(
     reference=(
         "aws/karpenter-provider-aws@1d927085d instance-types.md (allocatable, for AL2023) and"
         " zz_generated.vpclimits.go; EC2 user guide efa-acc-inst-types;"
-        " regions: cfn-lint 1.58.0 extensions/aws_ec2_instance (2026-10-20)"
+        " regions: cfn-lint 1.58.0 extensions/aws_ec2_instance and aws_sagemaker_cluster"
+        " (2026-10-20)"
     ),
     date="2026-08-21",
 )
@@ -81,6 +84,7 @@ _ROWS = (
             "ap-south-1 ap-south-2 eu-north-1 eu-west-3 us-east-1 us-east-2 us-gov-east-1 "
             "us-gov-west-1 us-west-2"
         ),
+        hyperpod_regions=_regions("ap-south-1 ap-south-2 us-east-1 us-east-2 us-west-2"),
         source=_KARPENTER,
     ),
     InstanceType(
@@ -103,6 +107,7 @@ _ROWS = (
             "ap-northeast-2 ap-south-2 ap-southeast-3 eu-west-2 sa-east-1 us-east-1 "
             "us-gov-east-1 us-west-2"
         ),
+        hyperpod_regions=_regions("ap-south-2 ap-southeast-3 us-east-1 us-west-2"),
         source=_KARPENTER,
     ),
     InstanceType(
@@ -125,6 +130,10 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 eu-north-1 eu-south-2 "
             "me-central-1 us-east-1 us-east-2 us-gov-west-1 us-west-1 us-west-2"
         ),
+        hyperpod_regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 eu-north-1 "
+            "eu-south-2 us-east-1 us-east-2 us-west-1 us-west-2"
+        ),
         source=_KARPENTER,
     ),
     InstanceType(
@@ -144,6 +153,7 @@ _ROWS = (
         card_zero_has_efa=True,
         numa_nodes=None,
         regions=_regions("us-east-2"),
+        hyperpod_regions=_regions(""),
         sold_on_demand=False,
         source=_KARPENTER,
     ),
@@ -168,6 +178,11 @@ _ROWS = (
             "ca-central-1 eu-north-1 eu-west-2 sa-east-1 us-east-1 us-east-2 us-gov-west-1 "
             "us-west-1 us-west-2"
         ),
+        hyperpod_regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 "
+            "ap-southeast-3 ca-central-1 eu-central-1 eu-north-1 eu-west-1 "
+            "eu-west-2 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2"
+        ),
         source=_KARPENTER,
     ),
     InstanceType(
@@ -189,6 +204,10 @@ _ROWS = (
         regions=_regions(
             "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-3 ap-southeast-5 "
             "eu-central-1 eu-north-1 eu-south-2 eu-west-2 us-east-1 us-east-2 us-west-2"
+        ),
+        hyperpod_regions=_regions(
+            "ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-south-2 "
+            "eu-west-2 us-east-1 us-east-2 us-west-2"
         ),
         source=_KARPENTER,
     ),
@@ -212,9 +231,46 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 eu-central-1 "
             "eu-north-1 eu-south-2 me-central-1 us-east-1 us-east-2 us-west-2"
         ),
+        hyperpod_regions=_regions(
+            "ap-northeast-1 ap-northeast-2 ap-south-2 eu-central-1 eu-north-1 "
+            "eu-south-2 us-east-1 us-east-2 us-west-2"
+        ),
         source=_KARPENTER,
     ),
 )
+
+HYPERPOD_MAX_PODS = 49
+"""Pods of a HyperPod GPU node at most: its pods share the 50 addresses of one interface.
+
+Source: SageMaker developer guide sagemaker-hyperpod-eks-prerequisites, table of pods per node
+(49 for p5, p5e, p6-b300, g6e.48xlarge and g7e; p6-b200 and p5en are not in the copy read: taken as
+equal), 2026-11-23.
+"""
+
+
+_SAGEMAKER = "ml."
+"""What SageMaker puts before the name of an EC2 type."""
+
+
+def node_type(instance_type: str, platform: str) -> str:
+    """Return the instance type a node is labelled with, and SageMaker is asked for.
+
+    Example:
+        >>> node_type("p6-b200.48xlarge", "hyperpod"), node_type("p6-b200.48xlarge", "eks")
+        ('ml.p6-b200.48xlarge', 'p6-b200.48xlarge')
+    """
+    return f"{_SAGEMAKER}{instance_type}" if platform == "hyperpod" else instance_type
+
+
+def ec2_name(labelled: str) -> str:
+    """Return the EC2 name of the instance type a node is labelled with.
+
+    Example:
+        >>> ec2_name("ml.p6-b200.48xlarge"), ec2_name("p6-b200.48xlarge")
+        ('p6-b200.48xlarge', 'p6-b200.48xlarge')
+    """
+    return labelled.removeprefix(_SAGEMAKER)
+
 
 INSTANCE_TYPES: dict[str, InstanceType] = {row.name: row for row in _ROWS}
 """Every GPU instance type an environment may name."""

@@ -1,5 +1,6 @@
 """What a price is, and which one counts for a region. The figures are in `prices.yaml`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -22,6 +23,10 @@ class Offer(StrEnum):
     """SageMaker HyperPod cluster instances (`ml.` types), on demand."""
     SERVICE = "service"
     """What is not an instance."""
+
+
+OFFERS: Mapping[str, Offer] = {"eks": Offer.ON_DEMAND, "hyperpod": Offer.HYPERPOD}
+"""Price list of the nodes of each platform."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

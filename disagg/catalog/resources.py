@@ -65,6 +65,11 @@ LABEL_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 LABEL_ZONE = "topology.kubernetes.io/zone"
 LABEL_ZONE_ID = "topology.k8s.aws/zone-id"
 """Zone id of a node: the same place in every account, which the zone's name is not."""
+LABEL_NODE_HEALTH = "sagemaker.amazonaws.com/node-health-status"
+"""Label, and taint, that HyperPod sets from its health checks."""
+HEALTHY = "Schedulable"
+"""Value of the label on a node whose checks passed. Source: SageMaker developer guide
+sagemaker-hyperpod-eks-resiliency-node-labels, read 2026-08-01."""
 LABEL_CAPACITY_TYPE = "eks.amazonaws.com/capacityType"
 LABEL_HOSTNAME = "kubernetes.io/hostname"
 NODE_LABELS_SOURCE = Source(

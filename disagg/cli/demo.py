@@ -17,6 +17,7 @@ from disagg.planner.plan import make_plan
 
 if TYPE_CHECKING:
     from disagg.artifacts import Written
+    from disagg.config.environment import Environment
     from disagg.local.compare import Created
     from disagg.local.demo import Event
 
@@ -41,7 +42,7 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
 
     with Progress() as progress:
         written, created = rehearse(checked, dist, progress)
-        on_a_control_plane(written, created, progress)
+        on_a_control_plane(checked.environment, written, created, progress)
     typer.echo("\nNext, against a real account:")
     for number, step in enumerate(next_steps(made, checked.environment, env, dist), 1):
         typer.echo(f"  {number}. " + "\n     ".join(step))
@@ -50,7 +51,9 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     )
 
 
-def on_a_control_plane(written: "Written", created: "Created", progress: "Progress") -> None:
+def on_a_control_plane(
+    environment: "Environment", written: "Written", created: "Created", progress: "Progress"
+) -> None:
     """Let a control plane judge what the demo made, or say aloud that none did."""
     from disagg.local.cluster.binaries import binaries  # noqa: PLC0415
     from disagg.local.cluster.findings import findings  # noqa: PLC0415
@@ -62,7 +65,7 @@ def on_a_control_plane(written: "Written", created: "Created", progress: "Progre
     except MissingToolError as error:
         typer.echo(f" SKIP  Kubernetes control plane: scheduling was not rehearsed\n{error}")
         return
-    report = judge(written.manifests, created, progress, programs)
+    report = judge(environment, written.manifests, created, progress, programs)
     typer.echo("\n".join(lines(report)))
     problems = findings(report)
     if problems:

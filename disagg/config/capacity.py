@@ -5,9 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from disagg.config.form import RESERVATION, RESOURCE_GROUP, STRICT, UTC_TIME, Count, CountOrNone
+from disagg.config.form import (
+    RESERVATION,
+    RESOURCE_GROUP,
+    STRICT,
+    TRAINING_PLAN,
+    UTC_TIME,
+    Count,
+    CountOrNone,
+)
 
 _GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
+_PLAN = "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -55,15 +64,35 @@ class CapacityBlock:
     """How long before AWS empties the group the drain begins [minutes]: a message says so then."""
 
 
-CapacitySource = OnDemand | Reservation | CapacityBlock
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class TrainingPlan:
+    """A SageMaker training plan for HyperPod: bought for a time, paid up front; buy it first."""
+
+    kind: Literal["training_plan"]
+    """With `cluster.platform: hyperpod` only."""
+    arn: Annotated[str, Field(pattern=TRAINING_PLAN, examples=[_PLAN])]
+    """Its ARN, as `aws sagemaker list-training-plans` says."""
+    instances: Count
+    """Instances it holds."""
+    zone_id: str
+    """Zone it is in; `network.fabric_zone_id` must be the same."""
+    end: Annotated[str, Field(pattern=UTC_TIME, examples=["2027-03-01T11:30:00Z"])]
+    """When it ends, in UTC, as `aws sagemaker describe-training-plan` says."""
+    drain_minutes: Annotated[int, Field(ge=5, le=1_440)] = 60
+    """How long before SageMaker takes the nodes back the drain begins [minutes]: a message says so
+    then."""
+
+
+CapacitySource = OnDemand | Reservation | CapacityBlock | TrainingPlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class GpuGroup:
-    """One EKS node group of GPU nodes in the fabric zone."""
+    """GPU nodes of one type in the fabric zone: an EKS node group or a HyperPod instance group."""
 
     instance_type: Annotated[str, Field(examples=["p6-b200.48xlarge"])]
-    """A GPU type of the catalogue; it decides GPUs, EFA devices and interfaces of a node."""
+    """A GPU type of the catalogue, by its EC2 name on HyperPod too; it decides GPUs, EFA devices
+    and interfaces of a node."""
     nodes: Count
     """Nodes the layout is planned for: the largest size of the group."""
     desired_nodes: CountOrNone = 0
@@ -72,7 +101,8 @@ class GpuGroup:
     source: Annotated[CapacitySource, Field(discriminator="kind")] = Field(default_factory=OnDemand)
     """How the capacity is bought. Default: on demand."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
-    """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe."""
+    """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe. On
+    HyperPod, whose root volume has a fixed size, a second volume."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -87,4 +117,5 @@ class Capacity:
     """Nodes of both roles, with `serving.placement: colocate`."""
     placement_group: Literal["auto", "cluster", "none"] = "auto"
     """`auto` makes a cluster placement group when on-demand groups hold two nodes or more.
-    Reservations use the one they were made in, Capacity Blocks none: they are near already."""
+    Reservations use the one they were made in, Capacity Blocks none: they are near already.
+    HyperPod places its nodes itself."""

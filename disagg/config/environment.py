@@ -11,10 +11,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
+from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
 from disagg.config.form import ACCOUNT, NAME, STRICT, Count
 from disagg.config.measurement import Measurement, Result
 from disagg.config.serving import Serving
+
+DeepHealthCheck = Literal["instance_stress", "instance_connectivity"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -40,11 +43,26 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class HyperPod:
+    """How SageMaker HyperPod looks after its nodes."""
+
+    node_recovery: Literal["automatic", "none"] = "automatic"
+    """`automatic` replaces or restarts a GPU node whose health checks fail."""
+    deep_health_checks: tuple[DeepHealthCheck, ...] = ("instance_stress", "instance_connectivity")
+    """Tests of GPUs and of EFA on each new GPU node, about two hours; it takes no pods until they
+    pass. With any of them GPU nodes carry no taint of ours: HyperPod allows none. `[]`: none."""
+    tiered_storage_percent: Annotated[int, Field(ge=20, le=100)] | None = None
+    """Share of each node's RAM that HyperPod's tiered storage takes, as a cache for KV blocks [%].
+    Default: no tiered storage."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Cluster:
     """The Kubernetes control plane and the small nodes that carry what is not a model server."""
 
-    platform: Literal["eks"] = "eks"
-    """Who runs Kubernetes."""
+    platform: Literal["eks", "hyperpod"] = "eks"
+    """`eks`: EKS node groups. `hyperpod`: the same EKS control plane, with the nodes of a SageMaker
+    HyperPod cluster, which checks and replaces them."""
     kubernetes_version: str = DEFAULT_KUBERNETES_VERSION
     """Minor version, quoted."""
     endpoint: Literal["private"] = "private"
@@ -55,10 +73,24 @@ class Cluster:
     """Private ranges beyond the VPC that reach the API server and the router, such as a VPN's."""
     administrators: Annotated[tuple[str, ...], Field(min_length=1)]
     """IAM role ARNs that get cluster-admin; without one nobody can enter."""
-    system_instance_type: str = "m7i.2xlarge"
-    """Type of the nodes for the router, DNS and controllers."""
+    system_instance_type: str | None = None
+    """Type of the nodes for the router, DNS and controllers, by its EC2 name. Default: m7i.2xlarge;
+    on HyperPod, where a node has the addresses of one interface, m7i.4xlarge."""
     system_nodes: Annotated[int, Field(ge=2, le=20)] = 2
     """Number of those nodes; two at least, in different zones."""
+    hyperpod: HyperPod | None = None
+    """How HyperPod looks after the nodes, with `platform: hyperpod` only. Default: as the defaults
+    of its keys."""
+
+    @property
+    def system_type(self) -> str:
+        """EC2 name of the type of the system nodes."""
+        return self.system_instance_type or DEFAULT_SYSTEM_INSTANCE_TYPES[self.platform]
+
+    @property
+    def on_hyperpod(self) -> HyperPod | None:
+        """What HyperPod is told; None on EKS."""
+        return (self.hyperpod or HyperPod()) if self.platform == "hyperpod" else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

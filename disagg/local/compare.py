@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.resources import (
@@ -16,25 +15,14 @@ from disagg.config.prices import bundled_prices
 from disagg.local.aws import readback, readback_network, readback_schedules
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
+from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
+from disagg.local.compare_hyperpod import hyperpod_facts
+from disagg.local.facts import Fact, open_to_itself
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from disagg.planner.plan import GroupPlan, Plan, make_plan
 from disagg.planner.reservations import FABRIC, messages
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fact:
-    """One thing that was planned, and what AWS says there is."""
-
-    about: str
-    planned: Any
-    created: Any
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two are equal."""
-        return bool(self.planned == self.created)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +41,8 @@ class Created:
     """One-time messages of the account and region."""
     security_groups: dict[str, readback_network.SecurityGroup]
     """Groups of the GPU nodes' interfaces, by id."""
+    hyperpod: HyperPod | None = None
+    """The HyperPod cluster that has the name of the EKS cluster; None: none."""
 
 
 def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
@@ -67,7 +57,11 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
         for card in template.interfaces
         for one in card.security_group_ids
     }
+    hyperpod = find_hyperpod(endpoint.client("sagemaker"), cluster_name)
+    if hyperpod is not None:
+        groups |= {one for group in hyperpod.groups for one in group.security_group_ids}
     return Created(
+        hyperpod=hyperpod,
         cluster=cluster,
         node_groups=node_groups,
         addons=readback.read_addons(eks, cluster_name),
@@ -87,8 +81,11 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     """Return every fact of the plan beside what was created; a rehearsal holds when all agree."""
     plan = make_plan(environment, bundled_prices())
     facts = [*_cluster(environment, created), *_network(plan, created)]
-    for group in plan.groups:
-        facts += _node_group(environment.name, group, created)
+    if environment.cluster.platform == "eks":
+        facts += _system(environment, created)
+        for group in plan.groups:
+            facts += _node_group(environment.name, group, created)
+    facts += hyperpod_facts(environment, plan, created)
     return [*facts, *_messages(environment, created)]
 
 
@@ -140,7 +137,10 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
         planned=["kube-system/aws-load-balancer-controller", "kube-system/aws-node"],
         created=sorted(f"{one.namespace}/{one.service_account}" for one in created.pod_identities),
     )
-    system = _with_role(created, SYSTEM_NODES)
+
+
+def _system(environment: Environment, created: Created) -> Iterator[Fact]:
+    wanted, system = environment.cluster, _with_role(created, SYSTEM_NODES)
     yield Fact(
         about="system nodes: size, zones",
         planned=(wanted.system_nodes, len(environment.network.availability_zone_ids)),
@@ -253,7 +253,7 @@ def _launch_template(
         about=f"{name}: interfaces with a group open to itself both ways",
         planned=len(plan.interfaces),
         created=sum(
-            any(_open_to_itself(created.security_groups[group]) for group in one.security_group_ids)
+            any(open_to_itself(created.security_groups[group]) for group in one.security_group_ids)
             for one in template.interfaces
         ),
     )
@@ -271,11 +271,4 @@ def _launch_template(
         about=f"{name}: NVMe as RAID 0",
         planned=True,
         created="strategy: RAID0" in template.user_data,
-    )
-
-
-def _open_to_itself(group: readback_network.SecurityGroup) -> bool:
-    both = (group.ingress, group.egress)
-    return all(
-        any(one.protocol == "-1" and one.peer == group.id for one in rules) for rules in both
     )

@@ -10,16 +10,19 @@ from typing import Any
 
 from disagg.checks.environment import Checked
 from disagg.checks.rehearsal import NODES
+from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, DisaggError, Problem
 from disagg.local.cluster.agents import agents
 from disagg.local.cluster.apply import Manifests
 from disagg.local.cluster.binaries import KUBERNETES, binaries
 from disagg.local.cluster.control_plane import ControlPlane
 from disagg.local.cluster.examine import Stage, examine
+from disagg.local.cluster.hyperpod_nodes import hyperpod_nodes
 from disagg.local.cluster.nodes import UnknownNodeError, make_nodes
 from disagg.local.cluster.report import Report
 from disagg.local.compare import Created
 from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
+from disagg.planner.layout import groups
 
 
 def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
@@ -35,19 +38,30 @@ def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
     environment = checked.environment
     written = write(environment, dist, tell)
     created = deploy(environment, written, tell)
-    return judge(written.manifests, created, tell, programs)
+    return judge(environment, written.manifests, created, tell, programs)
 
 
 def judge(
-    manifests: Manifests, created: Created, tell: Tell, programs: Mapping[str, Path]
+    environment: Environment,
+    manifests: Manifests,
+    created: Created,
+    tell: Tell,
+    programs: Mapping[str, Path],
 ) -> Report:
     """Let a control plane of our own judge manifests on nodes made from what was created.
+
+    Args:
+        environment: Asked for the largest size of HyperPod's groups only, which have no maximum.
+        manifests: Objects by file name.
+        created: What was read back.
+        tell: Gets what happens.
+        programs: The programs of the control plane.
 
     Raises:
         CheckFailedError: What was created makes no nodes.
         ProcessError: A program of the control plane failed; its log stays.
     """
-    nodes = _nodes(created)
+    nodes = _nodes(environment, created)
     with _workplace(tell) as directory:
         tell(Step(f"Kubernetes {KUBERNETES} on this machine"))
         with ControlPlane(directory=directory, programs=programs) as plane:
@@ -61,9 +75,10 @@ def judge(
                 return examine(stage, manifests, tell, seconds)
 
 
-def _nodes(created: Created) -> list[dict[str, Any]]:
+def _nodes(environment: Environment, created: Created) -> list[dict[str, Any]]:
+    sizes = {name: one.nodes for name, one in groups(environment.capacity).items()}
     try:
-        return make_nodes(created)
+        return [*make_nodes(created), *hyperpod_nodes(created.hyperpod, created.subnets, sizes)]
     except UnknownNodeError as error:
         problem = Problem(
             code=NODES,

@@ -5,7 +5,6 @@ from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.models import Model
-from disagg.catalog.prices import Offer
 from disagg.config.environment import Environment, Slo
 from disagg.config.workload import LARGEST_SEARCH_GPUS, Assumptions, Question, Search
 from disagg.planner.layout import groups as gpu_groups
@@ -189,7 +188,3 @@ def points_of(question: Question) -> tuple[Point, ...]:
         for one in question.measurements
         if one.prefill is None
     )
-
-
-OFFERS: dict[str, Offer] = {"eks": Offer.ON_DEMAND, "hyperpod": Offer.HYPERPOD}
-"""Price list of each platform."""

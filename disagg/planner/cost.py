@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from disagg.catalog.prices import Offer, Prices
+from disagg.catalog.instances import node_type
+from disagg.catalog.prices import OFFERS, Offer, Prices
 from disagg.catalog.source import Kind
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Environment, Pricing
 from disagg.planner.endpoints import INTERFACE_ENDPOINTS
 from disagg.planner.layout import groups
 from disagg.planner.money.purchase import NodePrice, node_price
+from disagg.planner.reservations import Ending
 from disagg.units import HOURS_PER_MONTH
 
 
@@ -34,21 +36,30 @@ class CostLine:
 
 
 def group_prices(
-    capacity: Capacity, region: str, prices: Prices, pricing: Pricing
+    capacity: Capacity, platform: str, region: str, prices: Prices, pricing: Pricing
 ) -> Mapping[str, NodePrice]:
     """Return the price of a node by group, for the groups that have one.
 
-    Where a group is a Capacity Block, `pricing.capacity_block` is the price of those groups only.
+    Where a group is a Capacity Block or a training plan, the offer under `pricing` is the price of
+    those groups only.
+
+    Args:
+        capacity: The groups.
+        platform: `eks` or `hyperpod`, whose nodes have a price list of their own.
+        region: AWS region.
+        prices: The price table.
+        pricing: What the user pays instead of the list price.
     """
     named = groups(capacity)
-    blocks = {name for name, one in named.items() if one.source.kind == "capacity_block"}
-    beside = replace(pricing, capacity_block=None)
+    blocks = {name for name, one in named.items() if isinstance(one.source, Ending)}
+    beside = replace(pricing, capacity_block=None, training_plan=None)
     found = {
         name: node_price(
             prices,
             one.instance_type,
             region,
             pricing if name in blocks or not blocks else beside,
+            OFFERS[platform],
         )
         for name, one in named.items()
     }
@@ -61,7 +72,13 @@ def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
     None where a group has no price. What was bought before is paid for whether it is used or not.
     """
     capacity = environment.capacity
-    found = group_prices(capacity, environment.aws.region, prices, environment.pricing)
+    found = group_prices(
+        capacity,
+        environment.cluster.platform,
+        environment.aws.region,
+        prices,
+        environment.pricing,
+    )
     named = groups(capacity)
     if found.keys() != named.keys():
         return None
@@ -86,10 +103,11 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     """Return every hourly cost at the planned size, without data transfer and storage."""
     region, pricing = environment.aws.region, environment.pricing
     endpoints = len(INTERFACE_ENDPOINTS) * len(environment.network.availability_zone_ids)
-    nodes = group_prices(environment.capacity, region, prices, pricing)
+    platform = environment.cluster.platform
+    nodes = group_prices(environment.capacity, platform, region, prices, pricing)
     lines = [
         _line(
-            f"{group.instance_type}, {name} nodes",
+            f"{node_type(group.instance_type, platform)}, {name} nodes",
             group.nodes,
             nodes.get(name),
             # Why: what was bought before is paid for whether its nodes run or not.
@@ -97,9 +115,10 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
         )
         for name, group in groups(environment.capacity).items()
     ]
-    system = environment.cluster.system_instance_type
+    system = environment.cluster.system_type
+    small = f"{node_type(system, platform)}, system nodes"
     other = (
-        (f"{system}, system nodes", environment.cluster.system_nodes, system, Offer.ON_DEMAND),
+        (small, environment.cluster.system_nodes, system, OFFERS[platform]),
         ("EKS control plane", 1, "eks_cluster", Offer.SERVICE),
         ("NAT gateway", 1, "nat_gateway", Offer.SERVICE),
         ("public IPv4 address of it", 1, "public_ipv4_address", Offer.SERVICE),

@@ -8,7 +8,7 @@ from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.models import MODELS
 from disagg.catalog.prices import Offer, Prices
-from disagg.config.capacity import CapacityBlock, OnDemand
+from disagg.config.capacity import OnDemand
 from disagg.config.environment import Environment
 from disagg.planner.cost import (
     CostLine,
@@ -21,7 +21,7 @@ from disagg.planner.fabric import Interface, network_interfaces
 from disagg.planner.fit import Idle, full_layout, idle, placement
 from disagg.planner.layout import NodePlan, PodPlan, groups, pod
 from disagg.planner.memory import GpuMemory, gpu_memory
-from disagg.planner.reservations import identity, placement_group_of
+from disagg.planner.reservations import Ending, identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
 PLAN_SCHEMA_VERSION = 1
@@ -36,14 +36,14 @@ class GroupPlan:
     nodes: int
     desired_nodes: int
     source: str
-    """How it is bought: `on_demand`, `reservation` or `capacity_block`."""
+    """How it is bought: `on_demand`, `reservation`, `capacity_block` or `training_plan`."""
     reservation: str
-    """Id, or ARN of the resource group, of what was bought before; empty on demand."""
+    """Id or ARN of what was bought before; empty on demand."""
     placement_group: str
     """Name of the placement group its reservation was made in; `fabric`: that of the environment;
     empty: none."""
     ends: str
-    """When its Capacity Block ends (RFC 3339, UTC); empty where it does not."""
+    """When its Capacity Block or training plan ends (RFC 3339, UTC); empty where it does not."""
     zone_id: str
     interfaces: tuple[Interface, ...]
     addresses: int
@@ -56,6 +56,7 @@ class Plan:
 
     environment: str
     region: str
+    platform: str
     model: str
     placement: str
     groups: tuple[GroupPlan, ...]
@@ -122,7 +123,9 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
     filled, _ = placement(serving, capacity)
     node_prices = {
         name: price.usd_per_hour
-        for name, price in group_prices(capacity, region, prices, environment.pricing).items()
+        for name, price in group_prices(
+            capacity, environment.cluster.platform, region, prices, environment.pricing
+        ).items()
     }
     waste = idle(filled, node_prices)
     extended = prices.find("eks_cluster_extended_support", Offer.SERVICE, region)
@@ -132,6 +135,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
     return Plan(
         environment=environment.name,
         region=region,
+        platform=environment.cluster.platform,
         model=serving.model,
         placement=serving.placement,
         groups=group_plans,
@@ -157,8 +161,8 @@ def _group(name: str, environment: Environment) -> GroupPlan:
     return GroupPlan(
         source=source.kind,
         reservation="" if isinstance(source, OnDemand) else identity(source),
-        placement_group=placement_group_of(environment.capacity, name) or "",
-        ends=source.end if isinstance(source, CapacityBlock) else "",
+        placement_group=placement_group_of(environment, name) or "",
+        ends=source.end if isinstance(source, Ending) else "",
         name=name,
         instance_type=group.instance_type,
         nodes=group.nodes,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from disagg.config.capacity import Capacity, CapacityBlock, GpuGroup, Reservation
+from disagg.config.capacity import Capacity, CapacityBlock, GpuGroup, Reservation, TrainingPlan
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups
 
@@ -13,9 +13,18 @@ managed node group with Capacity Blocks for ML", read 2026-11-23."""
 TERMINATION_BEFORE_END = timedelta(minutes=30)
 """When EC2 begins to end its instances. Source: EC2 user guide "Capacity Blocks for ML"."""
 
+RECLAIM_BEFORE_END = timedelta(hours=1)
+"""When SageMaker begins to take the nodes of a training plan back. Source: third-party notes of
+2026-10-04 that quote the SageMaker developer guide, training plans: to be checked."""
 
-def end_of(block: CapacityBlock) -> datetime:
-    """Return when a block ends.
+Ending = CapacityBlock | TrainingPlan
+"""What AWS takes back at a time that is known."""
+Held = Reservation | Ending
+"""What was bought before."""
+
+
+def end_of(block: Ending) -> datetime:
+    """Return when a block or a training plan ends.
 
     Raises:
         ValueError: No such day or hour; DISAGG-RSV-008 has said so in a checked environment.
@@ -25,19 +34,19 @@ def end_of(block: CapacityBlock) -> datetime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockTimes:
-    """The last hours of a Capacity Block, in UTC."""
+    """The last hours of a Capacity Block or training plan, in UTC."""
 
     drain: datetime
     """When the drain is to begin, and the message is sent."""
     scale_down: datetime
-    """When EKS scales the group to zero."""
+    """When EKS scales the group to zero; of a training plan, when SageMaker takes nodes back."""
     termination: datetime
-    """When EC2 begins to end instances."""
+    """When instances begin to end."""
     end: datetime
 
 
-def block_times(block: CapacityBlock) -> BlockTimes:
-    """Return the last hours of a block.
+def block_times(block: Ending) -> BlockTimes:
+    """Return the last hours of a block or a training plan.
 
     Example:
         >>> one = CapacityBlock(kind="capacity_block", id="cr-0123456789abcdef0", instances=1,
@@ -47,39 +56,61 @@ def block_times(block: CapacityBlock) -> BlockTimes:
         ('2027-03-01T09:50:00+00:00', '2027-03-01T10:50:00+00:00')
     """
     end = end_of(block)
-    scale_down = end - SCALE_DOWN_BEFORE_END
+    planned = isinstance(block, TrainingPlan)
+    scale_down = end - (RECLAIM_BEFORE_END if planned else SCALE_DOWN_BEFORE_END)
     return BlockTimes(
         drain=scale_down - timedelta(minutes=block.drain_minutes),
         scale_down=scale_down,
-        termination=end - TERMINATION_BEFORE_END,
+        termination=scale_down if planned else end - TERMINATION_BEFORE_END,
         end=end,
     )
 
 
-def block_message(environment: str, names: tuple[str, ...], block: CapacityBlock) -> str:
+def block_message(environment: str, names: tuple[str, ...], block: Ending) -> str:
     """Return what is said before a block ends: what happens when, and where the runbook is."""
     times = block_times(block)
     who = " and ".join(f"capacity.{name}" for name in names)
+    if isinstance(block, TrainingPlan):
+        then = f"SageMaker begins to take its nodes back at {times.termination:%H:%M} UTC"
+    else:
+        then = (
+            f"EKS scales the group to zero at {times.scale_down:%H:%M} UTC and EC2 begins to end"
+            f" instances at {times.termination:%H:%M} UTC"
+        )
     return (
-        f"disagg environment {environment}: drain {who} now. Capacity Block {block.id} ends"
-        f" {block.end}; EKS scales the group to zero at {times.scale_down:%H:%M} UTC and EC2 begins"
-        f" to end instances at {times.termination:%H:%M} UTC, whatever runs on them. Steps:"
-        f" dist/{environment}/runbooks/{block.id}.md of disagg synth."
+        f"disagg environment {environment}: drain {who} now. {title(block)} ends {block.end};"
+        f" {then}, whatever runs on them. Steps:"
+        f" dist/{environment}/runbooks/{short_name(block)}.md of disagg synth."
     )
 
 
+def short_name(source: Held) -> str:
+    """Return the name of what was bought, without the parts of an ARN before it."""
+    return identity(source).rsplit("/", 1)[-1]
+
+
+def title(block: Ending) -> str:
+    """Return what a block or training plan is called in a sentence."""
+    kind = "Training plan" if isinstance(block, TrainingPlan) else "Capacity Block"
+    return f"{kind} {short_name(block)}"
+
+
 def messages(environment: Environment) -> tuple[tuple[str, datetime, str], ...]:
-    """Return what is said before each block ends: its id, when (UTC), and the text."""
-    found = []
-    for block, one in shared(environment.capacity).items():
-        source = next(iter(one.values())).source
-        if isinstance(source, CapacityBlock):
-            text = block_message(environment.name, tuple(one), source)
-            found.append((block, block_times(source).drain, text))
-    return tuple(found)
+    """Return what is said before each block ends: its name, when (UTC), and the text."""
+    return tuple(
+        (
+            short_name(source),
+            block_times(source).drain,
+            block_message(environment.name, tuple(members), source),
+        )
+        for source, members in _ending(environment.capacity).items()
+    )
 
 
-Held = Reservation | CapacityBlock
+def _ending(capacity: Capacity) -> dict[Ending, dict[str, GpuGroup]]:
+    """Return the groups of each Capacity Block and training plan."""
+    first = ((next(iter(one.values())).source, one) for one in shared(capacity).values())
+    return {source: one for source, one in first if isinstance(source, Ending)}
 
 
 def held(capacity: Capacity) -> dict[str, Held]:
@@ -87,12 +118,14 @@ def held(capacity: Capacity) -> dict[str, Held]:
     return {
         name: group.source
         for name, group in groups(capacity).items()
-        if isinstance(group.source, Reservation | CapacityBlock)
+        if isinstance(group.source, Held)
     }
 
 
 def identity(source: Held) -> str:
-    """Return what names a reservation: its id, or the ARN of its resource group."""
+    """Return what names a reservation: its id, its ARN, or the ARN of its resource group."""
+    if isinstance(source, TrainingPlan):
+        return source.arn
     if isinstance(source, Reservation) and source.id is None:
         return source.resource_group or ""
     return source.id or ""
@@ -112,10 +145,10 @@ def shared(capacity: Capacity) -> dict[str, dict[str, GpuGroup]]:
 def overdue(environment: Environment, now: datetime) -> tuple[str, ...]:
     """Return a word for each block whose drain should have begun by now."""
     return tuple(
-        f"Capacity Block {block}: its drain was due {at:%Y-%m-%d %H:%M} UTC; a schedule in the past"
-        " cannot be made, so name the next block"
-        for block, at, _ in messages(environment)
-        if at <= now
+        f"{title(source)}: its drain was due {block_times(source).drain:%Y-%m-%d %H:%M} UTC; a"
+        " schedule in the past cannot be made, so name the next one"
+        for source in _ending(environment.capacity)
+        if block_times(source).drain <= now
     )
 
 
@@ -124,7 +157,7 @@ FABRIC = "fabric"
 _NODES_THAT_CAN_BE_NEAR = 2
 
 
-def placement_group_of(capacity: Capacity, name: str) -> str | None:
+def placement_group_of(environment: Environment, name: str) -> str | None:
     """Return the placement group of a group's nodes: `FABRIC`, a name, or None.
 
     | source, placement_group | auto | cluster | none |
@@ -134,18 +167,24 @@ def placement_group_of(capacity: Capacity, name: str) -> str | None:
     | reservation made in none | none | fabric, warned of (DISAGG-RSV-007) | none |
     | Capacity Block | none | refused (DISAGG-RSV-005) | none |
 
+    HyperPod has none to name: it places its nodes itself.
+
     Source: aws-parallelcluster validators, as in `checks/environment/reservation_rules.py`.
     """
+    capacity = environment.capacity
     source, wanted = groups(capacity)[name].source, capacity.placement_group
-    if isinstance(source, CapacityBlock):
+    if environment.cluster.platform == "hyperpod" or isinstance(source, Ending):
         return None
     if isinstance(source, Reservation):
         return source.placement_group or (FABRIC if wanted == "cluster" else None)
-    return FABRIC if makes_placement_group(capacity) else None
+    return FABRIC if makes_placement_group(environment) else None
 
 
-def makes_placement_group(capacity: Capacity) -> bool:
+def makes_placement_group(environment: Environment) -> bool:
     """Tell whether the environment makes a placement group of its own."""
+    capacity = environment.capacity
+    if environment.cluster.platform == "hyperpod":
+        return False
     if capacity.placement_group != "auto":
         return capacity.placement_group == "cluster"
     bought = [one for one in groups(capacity).values() if one.source.kind == "on_demand"]

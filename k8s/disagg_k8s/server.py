@@ -1,12 +1,17 @@
 """The parts every vLLM pod is made of, whatever its role."""
 
+from collections.abc import Callable
+
+from disagg.catalog.instances import node_type
 from disagg.catalog.models import MODELS
 from disagg.catalog.resources import (
     EFA,
     GPU_TAINT,
+    HEALTHY,
     HUGE_PAGES_2MI,
     LABEL_INSTANCE_TYPE,
     LABEL_NODE_ENVIRONMENT,
+    LABEL_NODE_HEALTH,
     LABEL_NODE_ROLE,
     LABEL_ZONE_ID,
     NVIDIA_GPU,
@@ -147,6 +152,14 @@ MOUNTS: list[Json] = [
 ]
 
 
+_PLATFORM_LABELS: dict[str, Callable[[Environment], dict[str, list[str]]]] = {
+    "eks": lambda one: {LABEL_ZONE_ID: [one.network.fabric_zone_id]},
+    # Why no zone: no source says that HyperPod's nodes carry its id; their group has one subnet.
+    "hyperpod": lambda _: {LABEL_NODE_HEALTH: [HEALTHY]},
+}
+"""What a GPU pod selects beside environment, role and type."""
+
+
 def placement(environment: Environment, plan: PodPlan, instance_types: list[str]) -> Json:
     """Return what binds a pod to the nodes of its groups, in the fabric's zone.
 
@@ -155,11 +168,12 @@ def placement(environment: Environment, plan: PodPlan, instance_types: list[str]
     much in a fleet of 300 nodes. A group for each role and one zone say the same (ADR 10).
     """
     key, value = GPU_TAINT
+    platform = environment.cluster.platform
     chosen = {
         LABEL_NODE_ENVIRONMENT: [environment.name],
         LABEL_NODE_ROLE: list(plan.groups),
-        LABEL_INSTANCE_TYPE: instance_types,
-        LABEL_ZONE_ID: [environment.network.fabric_zone_id],
+        LABEL_INSTANCE_TYPE: [node_type(one, platform) for one in instance_types],
+        **_PLATFORM_LABELS[platform](environment),
     }
     single = {key: values[0] for key, values in chosen.items() if len(values) == 1}
     terms = [

@@ -5,6 +5,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from disagg.config.environment import Environment
+from disagg_constructs.lifecycle_scripts import bucket_name
 
 ENVIRONMENT_TAG = "disagg:environment"
 """Tag of everything an environment owns, the VPC and nodes too: find by it, bill by it."""
@@ -26,6 +27,12 @@ def tags_of(environment: Environment) -> dict[str, str]:
     return {ENVIRONMENT_TAG: environment.name}
 
 
+def scripts_bucket(environment: Environment) -> str:
+    """Return the name of the bucket that the environment's HyperPod reads its scripts from."""
+    aws = environment.aws
+    return bucket_name(environment.cluster_name, aws.account, aws.region)
+
+
 class EnvironmentStack(cdk.Stack):
     """One layer of an environment, in its account and region.
 
@@ -35,7 +42,13 @@ class EnvironmentStack(cdk.Stack):
     """
 
     def __init__(
-        self, scope: Construct, *, environment: Environment, layer: str, description: str
+        self,
+        scope: Construct,
+        *,
+        environment: Environment,
+        layer: str,
+        description: str,
+        synthesizer: cdk.DefaultStackSynthesizer | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -47,7 +60,8 @@ class EnvironmentStack(cdk.Stack):
             analytics_reporting=False,
             # Why: the CLI checks the bootstrap version itself before it deploys (it is in the
             # manifest); the rule would add a parameter that the offline AWS endpoint cannot update.
-            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            synthesizer=synthesizer
+            or cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         self._parameters = f"/disagg/{environment.name}/{layer.lower()}"
         for key, value in tags_of(environment).items():

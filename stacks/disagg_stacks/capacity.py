@@ -3,7 +3,7 @@
 import aws_cdk as cdk
 
 from disagg.catalog.resources import LABEL_NODE_ENVIRONMENT
-from disagg.config.capacity import CapacityBlock, GpuGroup, OnDemand
+from disagg.config.capacity import CapacityBlock, GpuGroup, Reservation
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups
 from disagg.planner.reservations import (
@@ -50,9 +50,7 @@ class CapacityStack(EnvironmentStack):
             "Fabric",
             props=EfaFabricProps(
                 vpc=network.vpc,
-                placement_group="cluster"
-                if makes_placement_group(environment.capacity)
-                else "none",
+                placement_group="cluster" if makes_placement_group(environment) else "none",
             ),
         )
         self.publish("efa-security-group-id", self.fabric.security_group.security_group_id)
@@ -71,7 +69,7 @@ class CapacityStack(EnvironmentStack):
         return made
 
     def _placement_group_name(self, name: str) -> str | None:
-        found = placement_group_of(self._environment.capacity, name)
+        found = placement_group_of(self._environment, name)
         return self.fabric.placement_group_name if found == FABRIC else found
 
     def _node_group(self, name: str, plan: GpuGroup) -> GpuNodeGroup:
@@ -99,8 +97,8 @@ class CapacityStack(EnvironmentStack):
 
 def _reserved(plan: GpuGroup) -> Reserved | None:
     source = plan.source
-    if isinstance(source, OnDemand):
-        return None
     if isinstance(source, CapacityBlock):
         return Reserved(reservation_id=source.id, capacity_block=True)
-    return Reserved(reservation_id=source.id, resource_group_arn=source.resource_group)
+    if isinstance(source, Reservation):
+        return Reserved(reservation_id=source.id, resource_group_arn=source.resource_group)
+    return None

@@ -10,8 +10,16 @@ from disagg.catalog.iam_load_balancer import (
     IamStatement,
 )
 from disagg.config.environment import Environment
-from disagg_constructs import EksCluster, EksClusterProps, Network, PodIdentity, PodIdentityProps
-from disagg_stacks.base import EnvironmentStack, tags_of
+from disagg_constructs import (
+    EksCluster,
+    EksClusterProps,
+    LifecycleBucket,
+    LifecycleBucketProps,
+    Network,
+    PodIdentity,
+    PodIdentityProps,
+)
+from disagg_stacks.base import EnvironmentStack, scripts_bucket, tags_of
 
 
 class ClusterStack(EnvironmentStack):
@@ -37,8 +45,9 @@ class ClusterStack(EnvironmentStack):
                 kubernetes_version=plan.kubernetes_version,
                 service_cidr=plan.service_cidr,
                 client_cidrs=plan.client_cidrs,
-                system_instance_type=plan.system_instance_type,
-                system_nodes=plan.system_nodes,
+                system_instance_type=plan.system_type,
+                # Why: on HyperPod the system nodes are a group of its cluster.
+                system_nodes=0 if plan.on_hyperpod else plan.system_nodes,
                 tags=tags_of(environment),
             ),
         )
@@ -53,6 +62,12 @@ class ClusterStack(EnvironmentStack):
                 statements=[self._statement(one) for one in LOAD_BALANCER_CONTROLLER_STATEMENTS],
             ),
         )
+        if plan.on_hyperpod:
+            LifecycleBucket(
+                self,
+                "LifecycleBucket",
+                props=LifecycleBucketProps(name=scripts_bucket(environment)),
+            )
         self.publish("name", self.cluster.cluster_name)
         self.publish("endpoint", self.cluster.endpoint)
         self.publish("security-group-id", self.cluster.security_group.security_group_id)

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from disagg.config.environment import Environment
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
+from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
 
 
@@ -16,7 +17,7 @@ class Stacks:
 
     network: NetworkStack
     cluster: ClusterStack
-    capacity: CapacityStack
+    capacity: CapacityStack | HyperPodStack
 
 
 def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
@@ -29,7 +30,8 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
     """
     network = NetworkStack(scope, environment=environment)
     cluster = ClusterStack(scope, environment=environment, network=network.network)
-    capacity = CapacityStack(
+    made_of = HyperPodStack if environment.cluster.platform == "hyperpod" else CapacityStack
+    capacity = made_of(
         scope, environment=environment, network=network.network, cluster=cluster.cluster
     )
     return Stacks(network=network, cluster=cluster, capacity=capacity)

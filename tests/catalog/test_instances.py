@@ -9,7 +9,7 @@ import pytest
 
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.regions import REGIONS
-from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPE, SYSTEM_INSTANCE_TYPES
+from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES, SYSTEM_INSTANCE_TYPES
 from disagg.config.prices import bundled_prices
 
 
@@ -103,7 +103,8 @@ def test_system_types_are_what_ec2_says(name: str) -> None:
 
 
 def test_the_default_system_type_is_sold_wherever_a_gpu_type_is() -> None:
-    assert DEFAULT_SYSTEM_INSTANCE_TYPE in SYSTEM_INSTANCE_TYPES
+    default = DEFAULT_SYSTEM_INSTANCE_TYPES["eks"]
+    assert set(DEFAULT_SYSTEM_INSTANCE_TYPES.values()) <= SYSTEM_INSTANCE_TYPES.keys()
     gpu_regions = frozenset[str]().union(*(row.regions for row in INSTANCE_TYPES.values()))
     for region in gpu_regions:
-        assert DEFAULT_SYSTEM_INSTANCE_TYPE in SOLD_IN[region]
+        assert default in SOLD_IN[region]

@@ -52,14 +52,14 @@ SOURCES = {"on_demand": ON_DEMAND, "bound": BOUND, "free": FREE, "block": BLOCK}
 def test_nodes_are_in_the_placement_group_that_their_source_allows(
     source: str, wanted: str
 ) -> None:
-    one = environment(SOURCES[source], SOURCES[source], wanted).capacity
+    one = environment(SOURCES[source], SOURCES[source], wanted)
     for name in ("prefill", "decode"):
         assert placement_group_of(one, name) == MATRIX[source, wanted]
 
 
 def test_auto_counts_the_nodes_bought_on_demand_only() -> None:
-    assert makes_placement_group(environment(ON_DEMAND, ON_DEMAND).capacity)
-    mixed = environment(ON_DEMAND, BLOCK).capacity
+    assert makes_placement_group(environment(ON_DEMAND, ON_DEMAND))
+    mixed = environment(ON_DEMAND, BLOCK)
     assert not makes_placement_group(mixed)
     assert placement_group_of(mixed, "prefill") is None
 

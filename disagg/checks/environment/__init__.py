@@ -8,6 +8,7 @@ from disagg.checks import workload_rules
 from disagg.checks.environment import (
     budget_rules,
     capacity_rules,
+    hyperpod_rules,
     model_rules,
     network_rules,
     reservation_rules,
@@ -23,6 +24,7 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     network_rules,
     capacity_rules,
     reservation_rules,
+    hyperpod_rules,
     model_rules,
     budget_rules,
     workload_rules,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from disagg.catalog.prices import Prices
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
-from disagg.config.environment import Aws, Budget, Pricing
+from disagg.config.environment import Aws, Budget, Cluster, Pricing
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
 from disagg.planner.layout import groups
@@ -35,14 +35,19 @@ def nodes_are_bought_in_one_way(pricing: Pricing) -> Iterator[Finding]:
 
 @rule("DISAGG-BUD-001", severity=Severity.WARNING)
 def budget_pays_for_day_and_night(
-    aws: Aws, capacity: Capacity, budget: Budget | None, pricing: Pricing, prices: Prices
+    aws: Aws,
+    cluster: Cluster,
+    capacity: Capacity,
+    budget: Budget | None,
+    pricing: Pricing,
+    prices: Prices,
 ) -> Iterator[Finding]:
     """The budget pays for all GPU nodes, day and night.
 
     GPU nodes are nearly all of the cost; a smaller budget is fine when groups are scaled to zero in
     between.
     """
-    nodes = group_prices(capacity, aws.region, prices, pricing)
+    nodes = group_prices(capacity, cluster.platform, aws.region, prices, pricing)
     hourly = sum(
         nodes[name].usd_per_hour * group.nodes
         for name, group in groups(capacity).items()

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.instances import INSTANCE_TYPES, node_type
 from disagg.catalog.prices import Prices
 from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
-from disagg.config.environment import Aws, Pricing
+from disagg.config.environment import Aws, Cluster, Pricing
 from disagg.config.serving import Serving
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
@@ -19,7 +19,7 @@ from disagg.planner.layout import groups, node_resources, pods
 _LARGE_FLEET_NODES = 100
 
 
-def _placeable(serving: Serving, capacity: Capacity) -> bool:
+def placeable(serving: Serving, capacity: Capacity) -> bool:
     """Tell whether the groups the placement needs are there, each of a known type."""
     named = groups(capacity)
     wanted = {"shared"} if serving.placement == "colocate" else {"prefill", "decode"}
@@ -47,19 +47,25 @@ def instance_types_are_known(capacity: Capacity) -> Iterator[Finding]:
 
 
 @rule("DISAGG-CAP-002")
-def instance_types_are_sold_in_the_region(aws: Aws, capacity: Capacity) -> Iterator[Finding]:
+def instance_types_are_sold_in_the_region(
+    aws: Aws, cluster: Cluster, capacity: Capacity
+) -> Iterator[Finding]:
     """Every GPU type is sold in the region.
 
     Which zones of the region have it differs by account: `aws ec2 describe-instance-type-offerings`
-    tells.
+    tells. HyperPod sells its `ml.` types in regions of its own.
     """
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
-        if instance and aws.region in REGIONS and aws.region not in instance.regions:
+        if instance is None or aws.region not in REGIONS:
+            continue
+        hyperpod = cluster.platform == "hyperpod"
+        sold = instance.hyperpod_regions if hyperpod else instance.regions
+        if aws.region not in sold:
             yield Finding(
                 at=("capacity", name, "instance_type"),
-                got=f"{instance.name} is not sold in {aws.region}",
-                need=", ".join(sorted(instance.regions)),
+                got=f"{node_type(instance.name, cluster.platform)} is not sold in {aws.region}",
+                need=", ".join(sorted(sold)) or "a type that HyperPod has",
                 fix="change aws.region and the zones, or the type",
             )
 
@@ -127,7 +133,7 @@ def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
 def _short_of(
     resource: str, serving: Serving, capacity: Capacity, unit: str, what: str
 ) -> Iterator[Finding]:
-    if not _placeable(serving, capacity):
+    if not placeable(serving, capacity):
         return
     for short in shortages(serving, capacity):
         if short.resource == resource:
@@ -211,16 +217,21 @@ def pods_per_node_suffice(serving: Serving, capacity: Capacity) -> Iterator[Find
 
 @rule("DISAGG-CAP-012", severity=Severity.WARNING)
 def no_gpu_is_idle(
-    aws: Aws, serving: Serving, capacity: Capacity, pricing: Pricing, prices: Prices
+    aws: Aws,
+    cluster: Cluster,
+    serving: Serving,
+    capacity: Capacity,
+    pricing: Pricing,
+    prices: Prices,
 ) -> Iterator[Finding]:
     """Every GPU that is paid for is used.
 
     Nodes are billed whole. A role on its own node that fills half of it pays twice for each token.
     """
-    if not _placeable(serving, capacity) or shortages(serving, capacity):
+    if not placeable(serving, capacity) or shortages(serving, capacity):
         return
     fuller = full_layout(serving, capacity)
-    nodes = group_prices(capacity, aws.region, prices, pricing)
+    nodes = group_prices(capacity, cluster.platform, aws.region, prices, pricing)
     each = {name: price.usd_per_hour for name, price in nodes.items()}
     for waste in idle(placement(serving, capacity)[0], each):
         price = "" if waste.usd_per_hour is None else f", ${waste.usd_per_hour:,.2f}/h for nothing"
@@ -250,7 +261,7 @@ def shared_nodes_are_shared_by_gpus(serving: Serving, capacity: Capacity) -> Ite
     share makes free GPUs useless, on whichever node it happens to land. Source: random layouts
     before a real scheduler 1.34.
     """
-    if serving.placement != "colocate" or not _placeable(serving, capacity):
+    if serving.placement != "colocate" or not placeable(serving, capacity):
         return
     whole = node_resources(INSTANCE_TYPES[groups(capacity)["shared"].instance_type])
     for one, _ in pods(serving, capacity):

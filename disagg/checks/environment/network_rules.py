@@ -271,11 +271,11 @@ def kubernetes_version_is_supported(cluster: Cluster) -> Iterator[Finding]:
 @rule("DISAGG-K8S-002")
 def system_instance_type_is_known(cluster: Cluster) -> Iterator[Finding]:
     """The system nodes' type is in the catalogue, which knows its size and price."""
-    if cluster.system_instance_type not in SYSTEM_INSTANCE_TYPES:
+    if cluster.system_type not in SYSTEM_INSTANCE_TYPES:
         known = sorted(SYSTEM_INSTANCE_TYPES)
         yield Finding(
             at=("cluster", "system_instance_type"),
-            got=f"unknown type {cluster.system_instance_type!r}",
+            got=f"unknown type {cluster.system_type!r}",
             need=", ".join(known),
-            fix=suggest(cluster.system_instance_type, known, otherwise=f"use {known[0]}"),
+            fix=suggest(cluster.system_type, known, otherwise=f"use {known[0]}"),
         )

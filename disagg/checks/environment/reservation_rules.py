@@ -10,10 +10,10 @@ Source: aws-parallelcluster validators `PlacementGroupCapacityTypeValidator` and
 from collections.abc import Iterator
 
 from disagg.checks.rule import Finding, rule
-from disagg.config.capacity import Capacity, CapacityBlock, Reservation
+from disagg.config.capacity import Capacity, CapacityBlock, Reservation, TrainingPlan
 from disagg.config.environment import Network, Pricing
 from disagg.errors import Severity
-from disagg.planner.reservations import Held, block_times, held, shared
+from disagg.planner.reservations import Ending, Held, block_times, held, shared
 
 
 @rule("DISAGG-RSV-001")
@@ -156,12 +156,12 @@ def free_reservations_are_near_by_luck(capacity: Capacity) -> Iterator[Finding]:
 
 @rule("DISAGG-RSV-008")
 def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
-    """The end of a Capacity Block is a day and an hour that exist.
+    """The end of a Capacity Block or training plan is a day and an hour that exist.
 
     The message before the end and the runbook are made from it.
     """
     for name, source in held(capacity).items():
-        if isinstance(source, CapacityBlock):
+        if isinstance(source, Ending):
             try:
                 block_times(source)
             except (ValueError, OverflowError):
@@ -169,29 +169,32 @@ def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
                     at=("capacity", name, "source", "end"),
                     got=f"{source.end}, which is on no calendar",
                     need="the end that AWS says, in UTC",
-                    fix="copy EndDate of aws ec2 describe-capacity-reservations",
+                    fix="copy EndTime of aws sagemaker describe-training-plan"
+                    if isinstance(source, TrainingPlan)
+                    else "copy EndDate of aws ec2 describe-capacity-reservations",
                 )
 
 
 @rule("DISAGG-RSV-009", severity=Severity.WARNING)
 def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Finding]:
-    """The price of a Capacity Block is in the file.
+    """The price of a Capacity Block or training plan is in the file.
 
     An offer has a price of its own, which no list says; until it is given, plans count the
     on-demand price.
     """
-    if pricing.capacity_block is not None:
-        return
     for name, source in held(capacity).items():
-        if isinstance(source, CapacityBlock):
+        if isinstance(source, Ending) and getattr(pricing, source.kind) is None:
             yield Finding(
                 at=("capacity", name, "source"),
-                got="a Capacity Block without pricing.capacity_block",
+                got=f"a {_KINDS[source.kind]} without pricing.{source.kind}",
                 need="what the offer costs",
-                fix="add pricing.capacity_block: {upfront_usd: ..., nodes: ..., hours: ...}",
+                fix=f"add pricing.{source.kind}: {{upfront_usd: ..., nodes: ..., hours: ...}}",
             )
 
 
+_KINDS = {"capacity_block": "Capacity Block", "training_plan": "training plan"}
+
+
 def _held(source: object) -> Held:
-    assert isinstance(source, Reservation | CapacityBlock)  # noqa: S101  Why: only those are shared.
+    assert isinstance(source, Held)  # noqa: S101  Why: only those are shared.
     return source

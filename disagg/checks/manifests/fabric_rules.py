@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.instances import INSTANCE_TYPES, ec2_name
 from disagg.catalog.resources import (
     EFA,
     HUGE_PAGES_2MI,
@@ -36,7 +36,7 @@ def efa_devices_follow_the_hardware(manifests: Manifests) -> Iterator[Finding]:
         wanted = Decimal(0)
         if workload.role in _ROLES:
             type_name = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE)
-            instance = INSTANCE_TYPES.get(str(type_name))
+            instance = INSTANCE_TYPES.get(ec2_name(str(type_name)))
             gpus = workload.requests.get(NVIDIA_GPU, Decimal(0))
             share = instance.efa_devices * gpus // instance.gpus if instance else Decimal(-1)
             wanted = max(share, Decimal(1)) if instance else share

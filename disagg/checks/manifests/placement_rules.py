@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations
 
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.instances import INSTANCE_TYPES, ec2_name, node_type
 from disagg.catalog.resources import (
     EFA,
     GPU_TAINT,
+    HEALTHY,
     HUGE_PAGES_2MI,
     LABEL_INSTANCE_TYPE,
     LABEL_NODE_ENVIRONMENT,
+    LABEL_NODE_HEALTH,
     LABEL_NODE_ROLE,
     NVIDIA_GPU,
 )
@@ -50,6 +52,45 @@ def _tolerates_gpus(toleration: Json) -> bool:
     )
 
 
+def _types(environment: Environment) -> set[str]:
+    """Return the instance types that GPU nodes are labelled with."""
+    platform = environment.cluster.platform
+    return {node_type(one.instance_type, platform) for one in groups(environment.capacity).values()}
+
+
+@rule("DISAGG-POD-016")
+def pods_wait_for_the_health_checks_of_hyperpod(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
+    """On HyperPod a pod with GPUs runs on nodes whose checks passed, and on no other.
+
+    A node is tested for about two hours when it is new, and marked when it is to be replaced. A pod
+    that does not ask for the label lands in the stress test; one that tolerates the taint stays on
+    a node that is about to go.
+    """
+    if environment.cluster.platform != "hyperpod":
+        return
+    for workload in manifests.workloads:
+        if NVIDIA_GPU not in workload.requests:
+            continue
+        selected = workload.pod.get("nodeSelector", {}).get(LABEL_NODE_HEALTH)
+        if selected != HEALTHY:
+            yield Finding(
+                at=(*workload.at, "nodeSelector", LABEL_NODE_HEALTH),
+                got=str(selected),
+                need=HEALTHY,
+                fix="select nodes by the label HyperPod sets",
+            )
+        for index, one in enumerate(workload.pod.get("tolerations", [])):
+            if one.get("key") in {None, "", LABEL_NODE_HEALTH}:
+                yield Finding(
+                    at=(*workload.at, "tolerations", index),
+                    got=f"a toleration of {one.get('key') or 'every taint'}",
+                    need=f"none that covers {LABEL_NODE_HEALTH}",
+                    fix="tolerate the taint of GPU nodes by its key",
+                )
+
+
 @rule("DISAGG-POD-013")
 def gpu_pods_are_bound_to_nodes_that_exist(
     manifests: Manifests, environment: Environment
@@ -61,7 +102,7 @@ def gpu_pods_are_bound_to_nodes_that_exist(
     keeps it off the nodes of another, with which EFA would be open.
     """
     named = groups(environment.capacity)
-    types = {group.instance_type for group in named.values()}
+    types = _types(environment)
     for workload in manifests.workloads:
         if NVIDIA_GPU not in workload.requests:
             continue
@@ -103,10 +144,9 @@ _PER_UNIT = {
 def pods_on_a_node(workload: Workload, environment: Environment) -> int:
     """Return how many pods of a workload one empty node of its type takes; 0: it has no GPUs."""
     named = workload.pod.get("nodeSelector", {}).get(LABEL_INSTANCE_TYPE, "")
-    types = {group.instance_type for group in groups(environment.capacity).values()}
-    if named not in types or NVIDIA_GPU not in workload.requests:
+    if named not in _types(environment) or NVIDIA_GPU not in workload.requests:
         return 0
-    whole = node_resources(INSTANCE_TYPES[named])
+    whole = node_resources(INSTANCE_TYPES[ec2_name(named)])
     return min(
         int(getattr(whole, field) // (amount * _PER_UNIT.get(name, Decimal(1))))
         for name, field in _AMOUNTS.items()

@@ -149,8 +149,12 @@ def pools_stand_in_the_fabric_zone(
 ) -> Iterator[Finding]:
     """Every prefill and decode pod is bound to nodes of the fabric's zone.
 
-    EFA traffic does not leave an availability zone: across zones a transfer fails.
+    EFA traffic does not leave an availability zone: across zones a transfer fails. HyperPod's nodes
+    carry no zone id that is known; there the instance group has one subnet, and pods are bound to
+    the group.
     """
+    if environment.cluster.platform == "hyperpod":
+        return
     zone = environment.network.fabric_zone_id
     for workload, _ in _both(manifests):
         given = workload.pod.get("nodeSelector", {}).get(LABEL_ZONE_ID)

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from disagg.catalog.gpus import GPUS
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS, Model
-from disagg.catalog.prices import Prices
+from disagg.catalog.prices import OFFERS, Prices
 from disagg.catalog.regions import REGIONS
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Pricing, Slo, Workload
 from disagg.config.measurement import Measurement
 from disagg.config.workload import Assumptions, Search
-from disagg.planner.ask import OFFERS
 from disagg.planner.money.purchase import node_price
 from disagg.planner.performance.kv_room import MEASURE_AGAIN, unheld
 from disagg.planner.performance.search import TENSOR_PARALLEL, workers

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.s3.models import s3_backends
 
-from disagg.local.aws import ec2, eks, eks_api, iam, schedules, strict
+from disagg.local.aws import ec2, eks, eks_api, iam, sagemaker, schedules, strict
 from disagg.local.aws.cloudformation import (
     Call,
     Correction,
@@ -76,6 +76,7 @@ def _encrypt_log_group(call: Call, group: Any) -> None:
 TYPES = (
     *ec2.TYPES,
     *eks.TYPES,
+    *sagemaker.TYPES,
     *schedules.TYPES,
     ResourceType(
         name="AWS::S3::BucketPolicy",

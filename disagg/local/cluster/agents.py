@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from disagg.catalog.cluster_agents import AGENTS, Agent, tolerations
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.instances import INSTANCE_TYPES, node_type
 from disagg.catalog.kubernetes import CHARTS
 from disagg.catalog.resources import LABEL_INSTANCE_TYPE
 from disagg.local.cluster.api import Api, wait
@@ -34,7 +34,9 @@ def agents(created: Created) -> list[Object]:
     """
     there = {one.name for one in created.addons} | CHARTS.keys()
     known = [one for one in AGENTS.values() if one.comes_with in there]
-    return [*(_stand_in(one) for one in known), _reserve(known)]
+    platform = "eks" if created.hyperpod is None else "hyperpod"
+    on_gpus = _on_types(sorted(node_type(name, platform) for name in INSTANCE_TYPES))
+    return [*(_stand_in(one, on_gpus) for one in known), _reserve(known, on_gpus)]
 
 
 def arrive(api: Api, nodes: Sequence[Mapping[str, Any]], stand_ins: Sequence[Object]) -> None:
@@ -109,20 +111,19 @@ def _placed(api: Api, names: Sequence[str]) -> bool:
     return True
 
 
-def _stand_in(agent: Agent) -> Object:
+def _stand_in(agent: Agent, on_gpus: Object) -> Object:
     chart = CHARTS.get(agent.comes_with)
     pod: Object = {
         "priorityClassName": agent.priority_class,
         "tolerations": [dict(one) for one in tolerations(agent)],
         "containers": [_container(agent.cpu_milli, agent.memory_mib)],
     }
-    affinity = chart.values.get("affinity") if chart else None
-    if affinity or agent.advertises:
-        pod["affinity"] = affinity or _on_types(sorted(INSTANCE_TYPES))
+    if agent.advertises or (chart and chart.values.get("affinity")):
+        pod["affinity"] = on_gpus
     return _workload(agent.name, agent.replicas, pod)
 
 
-def _reserve(known: Sequence[Agent]) -> Object:
+def _reserve(known: Sequence[Agent], on_gpus: Object) -> Object:
     """Return what keeps the rest of the daemons' share of GPU nodes free."""
     daemons = [one for one in known if one.replicas is None]
     cpu = NODE_AGENTS_CPU_MILLI - sum(one.cpu_milli for one in daemons)
@@ -130,7 +131,7 @@ def _reserve(known: Sequence[Agent]) -> Object:
     pod = {
         "priorityClassName": "system-node-critical",
         "tolerations": [{"operator": "Exists"}],
-        "affinity": _on_types(sorted(INSTANCE_TYPES)),
+        "affinity": on_gpus,
         "containers": [_container(cpu, memory)],
     }
     return _workload(RESERVE, None, pod)

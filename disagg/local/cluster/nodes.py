@@ -30,6 +30,8 @@ from disagg.local.aws.readback_network import Subnet
 from disagg.local.compare import Created
 
 LABEL_NODE_GROUP = "eks.amazonaws.com/nodegroup"
+LABEL_INSTANCE_GROUP = "sagemaker.amazonaws.com/instance-group-name"
+"""Label of a HyperPod node, in place of that of a node group."""
 LABEL_REGION = "topology.kubernetes.io/region"
 _EFFECTS = {
     "NO_SCHEDULE": "NoSchedule",
@@ -69,8 +71,9 @@ def make_nodes(created: Created) -> list[dict[str, Any]]:
 
 
 def group_of(node: Mapping[str, Any]) -> str:
-    """Return the name of the node group a node belongs to."""
-    return str(node["metadata"]["labels"].get(LABEL_NODE_GROUP, ""))
+    """Return the name of the node group or instance group a node belongs to."""
+    labels = node["metadata"]["labels"]
+    return str(labels.get(LABEL_NODE_GROUP) or labels.get(LABEL_INSTANCE_GROUP, ""))
 
 
 def _size(group: NodeGroup) -> int:

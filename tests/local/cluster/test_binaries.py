@@ -134,7 +134,7 @@ def test_the_demo_says_aloud_that_no_control_plane_judged(
 ) -> None:
     monkeypatch.setattr(room, "binaries", none_built)
     nothing: Any = None
-    demo_verb.on_a_control_plane(nothing, nothing, nothing)
+    demo_verb.on_a_control_plane(nothing, nothing, nothing, nothing)
     out = capsys.readouterr().out
     assert "SKIP  Kubernetes control plane: scheduling was not rehearsed" in out
     assert "make kube" in out
