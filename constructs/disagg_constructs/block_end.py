@@ -1,4 +1,4 @@
-"""A message before a Capacity Block ends: AWS takes the nodes, whatever runs on them."""
+"""A message before a Capacity Block or training plan ends: AWS takes the nodes back."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class BlockEndProps:
     """What is said, and when."""
 
     messages: tuple[tuple[str, datetime, str], ...]
-    """Id of the block, when the message is sent (UTC), and its text."""
+    """Name of the block or plan, when the message is sent (UTC), and its text."""
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY
     """What becomes of the key when the stack is deleted."""
 
@@ -45,7 +45,7 @@ class BlockEnd(Construct):
         key = rotating_key(
             self,
             "Key",
-            description="Messages about the end of Capacity Blocks",
+            description="Messages about the end of bought capacity",
             removal_policy=props.removal_policy,
         )
         self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
@@ -57,7 +57,7 @@ class BlockEnd(Construct):
                 schedule_expression=f"at({at:%Y-%m-%dT%H:%M:%S})",
                 schedule_expression_timezone="UTC",
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                description=f"Capacity Block {block} is about to end",
+                description=f"{block} is about to end",
                 target=scheduler.CfnSchedule.TargetProperty(
                     arn=self.topic.topic_arn,
                     role_arn=role.role_arn,
@@ -73,7 +73,7 @@ class BlockEnd(Construct):
         role = iam.Role(
             self,
             "Role",
-            description="Publishes messages about the end of Capacity Blocks",
+            description="Publishes messages about the end of bought capacity",
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": stack.account}},

@@ -1,11 +1,20 @@
-"""What people do before a Capacity Block ends, filled in for one environment."""
+"""What people do before a Capacity Block or training plan ends, filled in for one environment."""
 
-from disagg.config.capacity import CapacityBlock
+from collections.abc import Mapping
+
+from disagg.config.capacity import GpuGroup, TrainingPlan
 from disagg.config.environment import Environment
-from disagg.planner.reservations import block_times, shared
+from disagg.planner.reservations import (
+    BlockTimes,
+    Ending,
+    block_times,
+    shared,
+    short_name,
+    title,
+)
 
 _TEXT = """\
-# Capacity Block {block} ends {end}
+# {title} ends {end}
 
 Environment `{name}`, {groups}: {nodes} x {instance_type} in {zone}, region {region}.
 Made by `disagg synth`; times are UTC.
@@ -13,18 +22,15 @@ Made by `disagg synth`; times are UTC.
 | when | what happens by itself |
 |---|---|
 | {drain} | EventBridge publishes to the topic in `/disagg/{name}/capacity/block-end-topic` |
-| {scale_down} | EKS scales {groups} to zero nodes |
-| {termination} | EC2 begins to end what still runs |
-| {end} | the block is over |
+{rows}| {end} | it is over |
 
 Both roles are needed to serve: when either loses its nodes, nothing is served.
 
 ## Days before
 
-Look for the next block; one that begins when this one ends keeps the nodes busy.
+Look for the next one; one that begins when this one ends keeps the nodes busy.
 
-    aws ec2 describe-capacity-block-offerings --region {region} --instance-type {instance_type} \\
-      --instance-count {nodes} --capacity-duration-hours 24
+{offers}
 
 ## At {drain}
 
@@ -39,73 +45,122 @@ Look for the next block; one that begins when this one ends keeps the nodes busy
        kubectl -n {namespace} scale deployment {deployments} --replicas=0
 {drains}
 
-3. Empty the group{plural} before EKS does, so that nothing starts there again.
-
-{scale}
+3. {empty}
 
 ## Afterwards
 
-4. In the environment file set `desired_nodes: 0` and, for the next block, `source.id` and
-   `source.end`; then deploy. With no node running, a new block changes the launch template and
-   replaces nothing.
+4. In the environment file set `desired_nodes: 0` and, for the next one, `source.{key}` and
+   `source.end`; then deploy. {no_node}
 
        kubectl apply -f dist/{name}/manifests      # brings the replicas back, once there are nodes
 
        disagg synth <the file>
        make cdk ARGS="deploy --all --app dist/{name}/stacks"
 
-5. When the next block has begun, set `desired_nodes` again and deploy. Before that the group
-   reports that it has no capacity, and waits.
+5. When the next one has begun, set `desired_nodes` again and deploy. {before}
 
-Going from a Capacity Block to on-demand capacity or back replaces the node group: its capacity type
-cannot change.
+{kinds}
 """
+
+_BLOCK = {
+    "key": "id",
+    "offers": """\
+    aws ec2 describe-capacity-block-offerings --region {region} --instance-type {instance_type} \\
+      --instance-count {nodes} --capacity-duration-hours 24""",
+    "rows": """\
+| {scale_down} | EKS scales {groups} to zero nodes |
+| {termination} | EC2 begins to end what still runs |
+""",
+    "empty": """Empty the group{plural} before EKS does, so that nothing starts there again.
+
+{scale}""",
+    "no_node": """With no node running, a new block changes the launch template and
+   replaces nothing.""",
+    "before": """Before that the group
+   reports that it has no capacity, and waits.""",
+    "kinds": """\
+Going from a Capacity Block to on-demand capacity or back replaces the node group: its capacity type
+cannot change.""",
+}
+_PLAN = {
+    "key": "arn",
+    "offers": """\
+    aws sagemaker search-training-plan-offerings --region {region} \\
+      --instance-type ml.{instance_type} --instance-count {nodes} --duration-hours 24 \\
+      --target-resources hyperpod-cluster""",
+    "rows": """\
+| {termination} | SageMaker begins to take the nodes of {groups} back |
+""",
+    "empty": """Empty the group{plural} before SageMaker does: set `desired_nodes: 0` in the file.
+
+       disagg synth <the file>
+       make cdk ARGS="deploy Disagg-*-Capacity --app dist/{name}/stacks\"""",
+    "no_node": """That SageMaker gives an empty
+   group another plan is not proven: if it refuses, deploy `kind: on_demand` in between.""",
+    "before": """Until then HyperPod
+   waits for capacity and says so in `aws sagemaker list-cluster-events`.""",
+    "kinds": """\
+Deep health checks take about two hours before new nodes serve: begin that much earlier.""",
+}
+"""What differs between the two, by place in the text."""
 
 
 def runbooks(environment: Environment) -> dict[str, str]:
-    """Return a page in Markdown for each Capacity Block, by file name."""
+    """Return a page in Markdown for each Capacity Block and training plan, by file name."""
+    pages = {}
+    for members in shared(environment.capacity).values():
+        source = next(iter(members.values())).source
+        if isinstance(source, Ending):
+            pages[f"{short_name(source)}.md"] = _page(environment, members, source)
+    return pages
+
+
+def _page(environment: Environment, members: Mapping[str, GpuGroup], source: Ending) -> str:
+    names, first = tuple(members), next(iter(members.values()))
+    known = {
+        "title": title(source),
+        "end": source.end,
+        "name": environment.name,
+        "groups": " and ".join(f"`capacity.{name}`" for name in names),
+        "plural": "s" if len(names) > 1 else "",
+        "nodes": sum(one.nodes for one in members.values()),
+        "instance_type": first.instance_type,
+        "zone": source.zone_id,
+        "region": environment.aws.region,
+        "namespace": environment.serving_namespace,
+        "deployments": "prefill decode" if "shared" in names else " ".join(names),
+        **_times(block_times(source)),
+        **_commands(environment, members),
+    }
+    parts = _PLAN if isinstance(source, TrainingPlan) else _BLOCK
+    filled = {place: text.format(**known) for place, text in parts.items()}
+    return _TEXT.format(**known, **filled)
+
+
+def _times(times: BlockTimes) -> dict[str, str]:
     return {
-        f"{block}.md": _page(environment, tuple(one))
-        for block, one in shared(environment.capacity).items()
-        if isinstance(next(iter(one.values())).source, CapacityBlock)
+        "drain": f"{times.drain:%Y-%m-%d %H:%M}",
+        "scale_down": f"{times.scale_down:%Y-%m-%d %H:%M}",
+        "termination": f"{times.termination:%Y-%m-%d %H:%M}",
     }
 
 
-def _page(environment: Environment, names: tuple[str, ...]) -> str:
-    named = shared(environment.capacity)
-    members = next(one for one in named.values() if tuple(one) == names)
-    first = members[names[0]]
-    assert isinstance(first.source, CapacityBlock)  # noqa: S101  Why: only called for blocks.
-    times = block_times(first.source)
-    selectors = [f"disagg/environment={environment.name},disagg/role={name}" for name in names]
+def _commands(environment: Environment, members: Mapping[str, GpuGroup]) -> dict[str, str]:
+    selectors = [f"disagg/environment={environment.name},disagg/role={name}" for name in members]
     parameter = f"/disagg/{environment.name}/capacity"
-    return _TEXT.format(
-        block=first.source.id,
-        end=first.source.end,
-        name=environment.name,
-        groups=" and ".join(f"`capacity.{name}`" for name in names),
-        plural="s" if len(names) > 1 else "",
-        nodes=sum(one.nodes for one in members.values()),
-        instance_type=first.instance_type,
-        zone=first.source.zone_id,
-        region=environment.aws.region,
-        drain=f"{times.drain:%Y-%m-%d %H:%M}",
-        scale_down=f"{times.scale_down:%Y-%m-%d %H:%M}",
-        termination=f"{times.termination:%Y-%m-%d %H:%M}",
-        pods="\n".join(f"       kubectl get nodes -l {one}" for one in selectors)
+    return {
+        "pods": "\n".join(f"       kubectl get nodes -l {one}" for one in selectors)
         + f"\n       kubectl -n {environment.serving_namespace} get pods -o wide",
-        drains="\n".join(
+        "drains": "\n".join(
             f"       kubectl drain -l {one} --ignore-daemonsets --delete-emptydir-data"
             for one in selectors
         ),
-        namespace=environment.serving_namespace,
-        deployments="prefill decode" if "shared" in names else " ".join(names),
-        scale="\n".join(
+        "scale": "\n".join(
             f"       aws eks update-nodegroup-config --cluster-name {environment.cluster_name} \\\n"
             "         --nodegroup-name"
             f' "$(aws ssm get-parameter --name {parameter}/{name}-node-group'
             ' --query Parameter.Value --output text)" \\\n'
-            f"         --scaling-config minSize=0,desiredSize=0,maxSize={members[name].nodes}"
-            for name in names
+            f"         --scaling-config minSize=0,desiredSize=0,maxSize={group.nodes}"
+            for name, group in members.items()
         ),
-    )
+    }

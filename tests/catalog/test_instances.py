@@ -31,8 +31,20 @@ def _sold_in() -> dict[str, frozenset[str]]:
     }
 
 
+def _sold_for_hyperpod() -> dict[str, frozenset[str]]:
+    """Types of HyperPod by region, as cfn-lint derives them from AWS's price list."""
+    folder = Path(cfnlint.__path__[0]) / "data" / "schemas" / "extensions"
+    table = json.loads((folder / "aws_sagemaker_cluster" / "instancetype_enum.json").read_text())
+    return {
+        region: frozenset(entry["enum"])
+        for region, entry in table.items()
+        if region in REGIONS and "enum" in entry
+    }
+
+
 RECORDED = _recorded()
 SOLD_IN = _sold_in()
+SOLD_FOR_HYPERPOD = _sold_for_hyperpod()
 ROWS = pytest.mark.parametrize("row", INSTANCE_TYPES.values(), ids=lambda row: row.name)
 
 
@@ -108,3 +120,16 @@ def test_the_default_system_type_is_sold_wherever_a_gpu_type_is() -> None:
     gpu_regions = frozenset[str]().union(*(row.regions for row in INSTANCE_TYPES.values()))
     for region in gpu_regions:
         assert default in SOLD_IN[region]
+
+
+@ROWS
+def test_hyperpod_sells_its_type_where_the_price_list_says(row: InstanceType) -> None:
+    selling = {region for region, types in SOLD_FOR_HYPERPOD.items() if f"ml.{row.name}" in types}
+    assert row.hyperpod_regions == selling
+
+
+def test_hyperpod_has_the_default_system_type_wherever_it_has_gpus() -> None:
+    selling = frozenset[str]().union(*(row.hyperpod_regions for row in INSTANCE_TYPES.values()))
+    default = f"ml.{DEFAULT_SYSTEM_INSTANCE_TYPES['hyperpod']}"
+    assert "us-west-2" in selling
+    assert [one for one in sorted(selling) if default not in SOLD_FOR_HYPERPOD[one]] == []

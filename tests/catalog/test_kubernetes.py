@@ -108,3 +108,8 @@ def test_nothing_the_controller_does_not_own_can_be_deleted(statement: IamStatem
 def test_the_huge_page_pool_holds_two_pods_of_awss_own_samples() -> None:
     assert EFA_HUGE_PAGES_MIB == 10_256
     assert EFA_HUGE_PAGES_MIB // 5_120 == 2
+
+
+def test_every_version_is_one_that_hyperpod_takes() -> None:
+    # SageMaker developer guide, sagemaker-hyperpod-eks-prerequisites (2026-11-23): 1.30 to 1.35.
+    assert {int(name.split(".")[1]) for name in KUBERNETES_VERSIONS} <= set(range(30, 36))

@@ -39,6 +39,14 @@ def block(**more: Any) -> dict[str, Any]:
     return od(kind="capacity_block", end="2027-03-01T11:30:00Z") | more
 
 
+def plan(**more: Any) -> dict[str, Any]:
+    """Return a training plan of one node in the pilot's zone."""
+    one = {"kind": "training_plan", "arn": PLAN, "instances": 1, "zone_id": "usw2-az2"}
+    return one | {"end": "2027-03-01T11:30:00Z"} | more
+
+
+PLAN = "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march"
+HYPERPOD = {"cluster.platform": "hyperpod"}
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
 PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
@@ -169,6 +177,27 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-RSV-009": Pair(
         {PREFILL: block()},
         {PREFILL: block(), "pricing.capacity_block": PRICE},
+    ),
+    "DISAGG-HYP-001": Pair(
+        {"cluster.hyperpod": {"node_recovery": "none"}},
+        {"cluster.hyperpod": {"node_recovery": "none"}} | HYPERPOD,
+    ),
+    "DISAGG-HYP-002": Pair(
+        HYPERPOD | {PREFILL: block()},
+        HYPERPOD | {PREFILL: plan(), "pricing.training_plan": PRICE},
+    ),
+    "DISAGG-HYP-003": Pair(
+        HYPERPOD | {"capacity.placement_group": "cluster"},
+        HYPERPOD | {"capacity.placement_group": "auto"},
+    ),
+    "DISAGG-HYP-004": Pair(
+        HYPERPOD | {PREFILL: plan(arn=PLAN.replace("us-west-2", "us-east-1"))},
+        HYPERPOD | {PREFILL: plan()},
+    ),
+    # A node has 2,048 GiB, 1,892 of them for pods, and its eight prefill pods ask for 640.
+    "DISAGG-HYP-005": Pair(
+        HYPERPOD | {"cluster.hyperpod": {"tiered_storage_percent": 61}},
+        HYPERPOD | {"cluster.hyperpod": {"tiered_storage_percent": 60}},
     ),
     "DISAGG-MDL-001": Pair(
         {"serving.model": "gpt-oss-120b"}, {"serving.model": "openai/gpt-oss-20b"}
@@ -308,6 +337,25 @@ def test_a_typo_hides_no_rule_in_its_own_section() -> None:
         for p in found("pilot", {"serving.decode.replicass": 1, "serving.decode.replicas": 3})
     }
     assert codes == {"DISAGG-KEY-001", "DISAGG-CAP-003"}
+
+
+@pytest.mark.parametrize("source", ["reservation", "capacity_block", "training_plan"])
+@pytest.mark.parametrize("platform", ["eks", "hyperpod"])
+def test_a_source_is_taken_on_the_platform_it_is_sold_for(platform: str, source: str) -> None:
+    one = {"reservation": od(), "capacity_block": block(), "training_plan": plan()}[source]
+    codes = {p.code for p in found("pilot", {"cluster.platform": platform, PREFILL: one})}
+    wanted = (source == "training_plan") == (platform == "hyperpod")
+    assert ("DISAGG-HYP-002" not in codes) is wanted
+
+
+def test_a_type_is_sold_on_hyperpod_in_fewer_regions_than_on_ec2() -> None:
+    north = {
+        "aws.region": "eu-north-1",
+        "network.availability_zone_ids": ["eun1-az1", "eun1-az2"],
+        "network.fabric_zone_id": "eun1-az2",
+    }
+    assert "DISAGG-CAP-002" not in {p.code for p in found("pilot", north)}
+    assert "DISAGG-CAP-002" in {p.code for p in found("pilot", north | HYPERPOD)}
 
 
 def test_the_shipped_environments_are_sound_and_only_the_reference_warns() -> None:

@@ -137,6 +137,22 @@ def test_every_attribute_of_the_tables_has_an_answer(aws: Aws, deploy: Deploy) -
         "Nodes": node_group(),
         "Addon": resource("EKS::Addon", ClusterName=ref("Cluster"), AddonName="vpc-cni"),
         "Entry": resource("EKS::AccessEntry", ClusterName=ref("Cluster"), PrincipalArn="arn:a:b"),
+        "HyperPod": resource(
+            "SageMaker::Cluster",
+            Orchestrator={"Eks": {"ClusterArn": get("Cluster", "Arn")}},
+            VpcConfig={
+                "Subnets": [ref("SubnetA")],
+                "SecurityGroupIds": [get("Cluster", "ClusterSecurityGroupId")],
+            },
+            InstanceGroups=[
+                {
+                    "InstanceGroupName": "one",
+                    "InstanceType": "ml.m7i.2xlarge",
+                    "InstanceCount": 1,
+                    "ExecutionRole": get("Role", "Arn"),
+                }
+            ],
+        ),
         "Near": resource("EC2::PlacementGroup"),
         "Table": resource("EC2::RouteTable", VpcId=ref("Vpc")),
         "Gateway": resource("EC2::InternetGateway"),

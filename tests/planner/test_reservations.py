@@ -108,6 +108,59 @@ def test_a_runbook_names_every_group_and_minute_of_its_block() -> None:
     assert not re.search(r"\{\w*\}", page)
 
 
+PLAN = {
+    "kind": "training_plan",
+    "arn": "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march",
+    "instances": 2,
+    "zone_id": "usw2-az2",
+    "end": "2027-03-01T11:30:00Z",
+}
+
+
+def on_hyperpod(**more: Any) -> Any:
+    source = {"capacity__prefill__source": PLAN, "capacity__decode__source": PLAN}
+    return checked("pilot", cluster__platform="hyperpod", **source, **more).environment
+
+
+def test_the_nodes_of_a_training_plan_go_an_hour_before_its_end() -> None:
+    ((name, at, text),) = messages(on_hyperpod())
+    assert name == "gpu-march"
+    assert at == datetime(2027, 3, 1, 9, 30, tzinfo=UTC)
+    assert "SageMaker begins to take its nodes back at 10:30 UTC" in text
+    assert "EKS" not in text
+
+
+def test_the_runbook_of_a_training_plan_speaks_of_sagemaker() -> None:
+    ((file, page),) = runbooks(on_hyperpod()).items()
+    assert file == "gpu-march.md"
+    assert page.startswith("# Training plan gpu-march ends 2027-03-01T11:30:00Z")
+    assert "search-training-plan-offerings" in page
+    assert "--instance-type ml.p6-b200.48xlarge --instance-count 2" in page
+    assert "update-nodegroup-config" not in page
+    assert page.index("scale deployment prefill decode --replicas=0") < page.index("kubectl drain")
+    assert not re.search(r"\{\w*\}", page)
+
+
+def test_hyperpod_makes_no_placement_group_however_many_nodes() -> None:
+    one = on_hyperpod()
+    assert not makes_placement_group(one)
+    assert placement_group_of(one, "decode") is None
+
+
+def test_nodes_of_hyperpod_cost_what_sagemaker_asks_for_them() -> None:
+    one = checked("pilot", cluster__platform="hyperpod").environment
+    lines = {line.item: line.usd_per_hour_each for line in make_plan(one, bundled_prices()).costs}
+    # 1.2 times EC2's 113.9328 and 0.8064, as for the types whose price is published.
+    assert lines["ml.p6-b200.48xlarge, decode nodes"] == pytest.approx(136.71936)
+    assert lines["ml.m7i.4xlarge, system nodes"] == pytest.approx(0.96768)
+
+
+def test_the_price_of_a_training_plan_is_that_of_its_nodes() -> None:
+    one = on_hyperpod(pricing__training_plan={"upfront_usd": 48_000, "nodes": 2, "hours": 240})
+    lines = {line.item: line.usd_per_hour_each for line in make_plan(one, bundled_prices()).costs}
+    assert lines["ml.p6-b200.48xlarge, decode nodes"] == 100.0
+
+
 def test_a_plan_says_what_each_group_is_and_when_it_ends() -> None:
     made = make_plan(environment(OTHER, BLOCK), bundled_prices())
     said = {one.name: (one.source, one.reservation, one.ends) for one in made.groups}

@@ -113,11 +113,13 @@ def desired_nodes_are_at_most_nodes(capacity: Capacity) -> Iterator[Finding]:
 
 
 @rule("DISAGG-CAP-011")
-def types_are_sold_on_demand(capacity: Capacity) -> Iterator[Finding]:
+def types_are_sold_on_demand(cluster: Cluster, capacity: Capacity) -> Iterator[Finding]:
     """A type bought on demand has an on-demand price.
 
     p5e is sold as Capacity Blocks only: an on-demand group of it would never start a node.
     """
+    if cluster.platform != "eks":
+        return
     for name, group in groups(capacity).items():
         instance = INSTANCE_TYPES.get(group.instance_type)
         if instance and not instance.sold_on_demand and group.source.kind == "on_demand":

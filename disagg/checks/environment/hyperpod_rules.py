@@ -47,7 +47,7 @@ def capacity_can_be_used_on_the_platform(cluster: Cluster, capacity: Capacity) -
             yield Finding(
                 at=("capacity", name, "source", "kind"),
                 got=f"{group.source.kind} on {cluster.platform}",
-                need=" or ".join(can),
+                need=f"{', '.join(can[:-1])} or {can[-1]}",
                 fix=f"buy the capacity otherwise, or set cluster.platform to {other}",
             )
 

@@ -7,6 +7,7 @@ from disagg.checks.manifests import (
     connection_rules,
     fabric_rules,
     flag_rules,
+    hyperpod_rules,
     metric_rules,
     object_rules,
     placement_rules,
@@ -35,6 +36,7 @@ MANIFEST_RULES = rules_of(
     proxy_rules,
     connection_rules,
     metric_rules,
+    hyperpod_rules,
 )
 
 
