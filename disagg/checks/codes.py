@@ -22,6 +22,10 @@ _OWN = {
             " something else than the environment plans: a stack is wrong, or the endpoint is."
         ),
     ),
+    "DISAGG-OPS-001": (
+        "Nobody can be asked.",
+        "A verb that changes an account asks before it does; `--yes` answers where no terminal is.",
+    ),
     "DISAGG-CODE-001": ("Unknown code.", "`disagg explain` without a code lists them all."),
 }
 RULES = (*ENVIRONMENT_RULES, *QUESTION_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)

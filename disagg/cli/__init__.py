@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "cost": "Show what a million tokens cost, at any volume, and when a change pays.",
     "render": "Write the Kubernetes manifests of an environment.",
     "synth": "Write the CloudFormation templates and the manifests, and check both.",
+    "deploy": "Deploy to your AWS account, in the order the platform needs.",
     "demo": "Rehearse the whole deployment on this machine: no account, no GPU.",
     "rehearse": "Let a real Kubernetes control plane judge the deployment, on this machine.",
     "explain": "Tell more about the code of a problem.",
