@@ -52,7 +52,7 @@ DEPLOYED = f"echo '{json.dumps({'info': {'status': 'deployed'}})}'"
     ("script", "why"),
     [
         (DEPLOYED, ""),
-        ("echo '{\"info\": {\"status\": \"failed\"}}'", "the release is failed, not deployed"),
+        ('echo \'{"info": {"status": "failed"}}\'', "the release is failed, not deployed"),
         ("echo 'Error: release: not found' >&2; exit 1", "helm: Error: release: not found"),
         ("exit 1", "helm: it gave no reason"),
         ("echo hello", "helm's answer was not understood"),
