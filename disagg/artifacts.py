@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disagg.checks.add_ons import check_add_ons
 from disagg.checks.manifests import check_manifests
 from disagg.checks.templates import check_templates
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem, Severity
 from disagg.node import use_packaged_node
+from disagg.planner.add_ons import installed
 from disagg.planner.runbook import runbooks
 
 Templates = dict[str, dict[str, Any]]
@@ -91,15 +93,25 @@ def write_manifests(manifests: Manifests, directory: Path) -> Path:
     return directory
 
 
-def write_chart_values(environment: Environment, directory: Path) -> Path:
-    """Write one Helm values file for each third-party chart into `directory`, and return it."""
-    from disagg_k8s.third_party import chart_values  # noqa: PLC0415
+def write_charts(environment: Environment, manifests: Manifests, base: Path) -> None:
+    """Write how third-party charts are installed: `charts/` for helmfile, `argocd/` when asked for.
+
+    Raises:
+        CheckFailedError: A chart cannot be installed so (DISAGG-ADD codes): a defect of the
+            catalogue.
+    """
+    from disagg_k8s.argocd import applications  # noqa: PLC0415
+    from disagg_k8s.third_party import chart_values, helmfile  # noqa: PLC0415
     from disagg_k8s.yaml_out import dump_all  # noqa: PLC0415
 
-    directory.mkdir()
-    for name, values in chart_values(environment).items():
-        (directory / f"{name}.yaml").write_text(dump_all([values]), encoding="utf-8")
-    return directory
+    values = chart_values(environment)
+    _refuse(check_add_ons(installed(environment), values, manifests))
+    files: dict[str, dict[str, Any]] = {f"charts/{name}.yaml": one for name, one in values.items()}
+    files["charts/helmfile.yaml"] = helmfile(environment)
+    files |= {f"argocd/{name}": one for name, one in applications(environment).items()}
+    for name, one in files.items():
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_text(dump_all([one]), encoding="utf-8")
 
 
 def write_runbooks(environment: Environment, directory: Path) -> None:
@@ -117,7 +129,7 @@ Judge = Callable[[Written], None]
 def write_all(environment: Environment, dist: Path, *, judge: Judge | None = None) -> Written:
     """Write everything of an environment to `<dist>/<name>`, replaced whole or not at all.
 
-    Manifests, chart values, runbooks and stacks.
+    Manifests, charts, Argo CD Applications, runbooks and stacks.
 
     Args:
         environment: A checked environment.
@@ -131,7 +143,7 @@ def write_all(environment: Environment, dist: Path, *, judge: Judge | None = Non
     with replaced(base) as fresh:
         manifests = render(environment)
         write_manifests(manifests, fresh / "manifests")
-        write_chart_values(environment, fresh / "charts")
+        write_charts(environment, manifests, fresh)
         write_runbooks(environment, fresh / "runbooks")
         templates = write_stacks(environment, fresh / "stacks")
         if judge is not None:

@@ -1,5 +1,6 @@
 """AWS CDK constructs for disaggregated LLM inference, usable in VPCs and clusters of others."""
 
+from disagg_constructs.argocd import ArgoCd, ArgoCdProps
 from disagg_constructs.block_end import BlockEnd, BlockEndProps
 from disagg_constructs.cluster import EksCluster, EksClusterProps
 from disagg_constructs.fabric import EfaFabric, EfaFabricProps
@@ -16,6 +17,8 @@ from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
 
 __all__ = [
+    "ArgoCd",
+    "ArgoCdProps",
     "BlockEnd",
     "BlockEndProps",
     "EfaFabric",

@@ -1,13 +1,13 @@
 """What runs in a cluster beside the manifests: daemons on every node, and controllers.
 
-They come with the EKS add-ons and the Helm charts of `kubernetes.py`. What they ask for and
-tolerate decides what is left of a node, and whether its devices are advertised at all.
+They come with the EKS add-ons of `kubernetes.py` and the Helm charts of `charts.py`. What they ask
+for and tolerate decides what is left of a node, and whether its devices are advertised at all.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from disagg.catalog.kubernetes import CHARTS
+from disagg.catalog.charts import CHARTS
 from disagg.catalog.resources import EFA, NVIDIA_GPU
 from disagg.catalog.source import Kind, Source
 
@@ -24,7 +24,7 @@ class Agent:
 
     name: str
     comes_with: str
-    """EKS add-on or chart, by its name in `kubernetes.py`."""
+    """EKS add-on or chart, by its name."""
     replicas: int | None
     """None: one on every node it may run on (a DaemonSet)."""
     cpu_milli: int
@@ -146,10 +146,66 @@ _AGENTS = (
             f"{_EKS_CHARTS}aws-load-balancer-controller/values.yaml (v3.5.0)", "2026-08-03"
         ),
     ),
+    *(
+        Agent(
+            name=name,
+            comes_with="keda",
+            replicas=1,
+            cpu_milli=100,
+            memory_mib=100,
+            tolerates=(),
+            priority_class="",
+            source=_published("kedacore/charts@1444d00 keda/values.yaml", "2026-08-13"),
+        )
+        for name in ("keda-operator", "keda-metrics-apiserver", "keda-admission-webhooks")
+    ),
+    Agent(
+        name="lws-controller-manager",
+        comes_with="lws",
+        replicas=1,
+        cpu_milli=1_000,
+        memory_mib=1_024,
+        tolerates=(),
+        priority_class="",
+        source=_published("kubernetes-sigs/lws@060ab4d charts/lws/values.yaml", "2026-08-21"),
+    ),
+    *(
+        Agent(
+            name=name,
+            comes_with="kube-prometheus-stack",
+            replicas=replicas,
+            cpu_milli=cpu,
+            memory_mib=memory,
+            tolerates=tolerates,
+            priority_class="",
+            source=_published(
+                "prometheus-community/helm-charts@cf408a290 kube-prometheus-stack and its"
+                " subcharts, values.yaml; Prometheus asks for what charts.py gives it",
+                "2026-08-22",
+            ),
+        )
+        for name, replicas, cpu, memory, tolerates in (
+            ("prometheus", 1, 500, 2_048, ()),
+            ("prometheus-operator", 1, 0, 0, ()),
+            ("kube-state-metrics", 1, 0, 0, ()),
+            ("node-exporter", None, 0, 0, ({"operator": "Exists", "effect": "NoSchedule"},)),
+        )
+    ),
+    Agent(
+        name="dcgm-exporter",
+        comes_with="dcgm-exporter",
+        replicas=None,
+        cpu_milli=100,
+        memory_mib=128,
+        tolerates=(),
+        priority_class=_ON_NODES,
+        source=_published("NVIDIA/dcgm-exporter@d5e5f51 deployment/values.yaml", "2026-05-12"),
+    ),
 )
 
 AGENTS: dict[str, Agent] = {row.name: row for row in _AGENTS}
-"""Agents by name. Every add-on that is pinned and every chart brings one."""
+"""Agents by name. Every add-on that is pinned brings one, and every chart but those of DRA and
+HyperPod."""
 
 
 def tolerations(agent: Agent) -> tuple[Toleration, ...]:

@@ -1,10 +1,7 @@
-"""EKS Kubernetes versions, the add-ons pinned for each, and the Helm charts installed by hand."""
+"""EKS Kubernetes versions, and the add-ons pinned for each. Helm charts are in `charts.py`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.source import Kind, Source
 
 
@@ -26,23 +23,6 @@ class KubernetesVersion:
     add_ons: tuple[AddOn, ...]
     standard_support_ends: str
     """ISO date from which the control plane costs six times as much (extended support)."""
-    source: Source
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chart:
-    """One third-party Helm chart, pinned; installed before the manifests are applied."""
-
-    name: str
-    """Name of the chart, and of the release."""
-    repository: str
-    version: str
-    app_version: str
-    namespace: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    environment_values: tuple[str, ...] = ()
-    """Values only the environment knows, to be given as well."""
-    why: str
     source: Source
 
 
@@ -121,110 +101,3 @@ DEFAULT_KUBERNETES_VERSION = "1.34"
 
 MINIMUM_VPC_CNI = "1.18.5"
 """First VPC CNI that leaves `efa-only` interfaces alone. Source: EKS user guide, node-efa."""
-
-_CHARTS = (
-    Chart(
-        name="nvidia-device-plugin",
-        repository="https://nvidia.github.io/k8s-device-plugin",
-        version="0.20.0",
-        app_version="0.20.0",
-        namespace="kube-system",
-        values={
-            "mofedEnabled": False,
-            "gdrcopyEnabled": False,
-            # Why: the default affinity waits for labels of node-feature-discovery.
-            "affinity": {
-                "nodeAffinity": {
-                    "requiredDuringSchedulingIgnoredDuringExecution": {
-                        "nodeSelectorTerms": [
-                            {
-                                "matchExpressions": [
-                                    {
-                                        "key": "node.kubernetes.io/instance-type",
-                                        "operator": "In",
-                                        "values": sorted(INSTANCE_TYPES),
-                                    }
-                                ]
-                            }
-                        ]
-                    }
-                }
-            },
-        },
-        why=(
-            "Advertises nvidia.com/gpu. 0.19.0 to 0.19.2 mount every /dev/infiniband/uverbs* into"
-            " GPU pods, which defeats the EFA plugin; reverted in 0.19.3 and said explicitly here."
-        ),
-        source=Source(
-            kind=Kind.PUBLISHED,
-            reference=(
-                "NVIDIA/k8s-device-plugin@1b826acc6 deployments/helm/nvidia-device-plugin and"
-                " CHANGELOG.md (#1837)"
-            ),
-            date="2026-08-19",
-        ),
-    ),
-    Chart(
-        name="aws-efa-k8s-device-plugin",
-        repository="https://aws.github.io/eks-charts",
-        version="v0.5.30",
-        app_version="v0.5.20",
-        namespace="kube-system",
-        values={
-            "tolerations": [
-                {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-            ],
-        },
-        why=(
-            "Advertises vpc.amazonaws.com/efa and mounts exactly the devices a pod asked for. It"
-            " tolerates no taint by itself, so it would not start on tainted GPU nodes."
-        ),
-        source=Source(
-            kind=Kind.PUBLISHED,
-            reference="aws/eks-charts@5239609 stable/aws-efa-k8s-device-plugin",
-            date="2026-08-03",
-        ),
-    ),
-    Chart(
-        name="aws-load-balancer-controller",
-        repository="https://aws.github.io/eks-charts",
-        version="3.5.0",
-        app_version="v3.5.0",
-        namespace="kube-system",
-        values={
-            "enableShield": False,
-            "enableWaf": False,
-            "enableWafv2": False,
-            "enableServiceMutatorWebhook": False,
-            "createIngressClassResource": False,
-            "ingressClassParams": {"create": False},
-            "defaultTargetType": "ip",
-            "defaultLoadBalancerScheme": "internal",
-            "serviceAccount": {"create": True, "name": "aws-load-balancer-controller"},
-            "controllerConfig": {
-                "featureGates": {
-                    "NLBGatewayAPI": False,
-                    "ALBGatewayAPI": False,
-                    "GatewayListenerSet": False,
-                }
-            },
-        },
-        environment_values=("clusterName", "region", "vpcTags"),
-        why=(
-            "Makes the internal network load balancer of the router's Service. Shield, WAF and the"
-            " Gateway API are off because their IAM actions and CRDs are not granted or installed;"
-            " region and VPC are given because pods cannot reach the instance metadata service."
-        ),
-        source=Source(
-            kind=Kind.PUBLISHED,
-            reference=(
-                "kubernetes-sigs/aws-load-balancer-controller v3.5.0"
-                " helm/aws-load-balancer-controller/values.yaml"
-            ),
-            date="2026-08-03",
-        ),
-    ),
-)
-
-CHARTS: dict[str, Chart] = {row.name: row for row in _CHARTS}
-"""Charts a person installs once in a cluster before applying the manifests, in this order."""

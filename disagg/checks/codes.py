@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from disagg.checks import engines, rehearsal
+from disagg.checks.add_ons import ADD_ON_RULES
 from disagg.checks.environment import ENVIRONMENT_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.question import QUESTION_RULES
@@ -28,7 +29,13 @@ _OWN = {
     ),
     "DISAGG-CODE-001": ("Unknown code.", "`disagg explain` without a code lists them all."),
 }
-RULES = (*ENVIRONMENT_RULES, *QUESTION_RULES, *MANIFEST_RULES, *TEMPLATE_RULES)
+RULES = (
+    *ENVIRONMENT_RULES,
+    *ADD_ON_RULES,
+    *QUESTION_RULES,
+    *MANIFEST_RULES,
+    *TEMPLATE_RULES,
+)
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *FORM_CODES.items(),
     *PRICE_CODES.items(),

@@ -9,7 +9,7 @@ import typer
 
 from disagg.checks.environment import Checked, load_environment
 from disagg.cli.demo import Progress
-from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
+from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say
 from disagg.cli.plan import show
 from disagg.config.prices import bundled_prices
 from disagg.errors import Exit, refusal
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _FOR_EVER = (
-    "Cannot be undone or changed later without a new cluster: cluster name, service_cidr, the key of"
-    " its secrets. Keys and logs stay when the stacks are destroyed."
+    "Cannot be undone or changed later without a new cluster: cluster name, service_cidr, the key"
+    " of its secrets. Keys and logs stay when the stacks are destroyed."
 )
 
 

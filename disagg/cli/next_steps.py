@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from disagg.catalog.chart import ARGOCD, HYPERPOD_WAVE, IN_CLUSTER
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.catalog.kubernetes import CHARTS
 from disagg.catalog.models import MODELS
+from disagg.catalog.regions import REGIONS
 from disagg.config.environment import Environment
 from disagg.node import CHECKOUT
 from disagg.planner.layout import groups
@@ -34,20 +35,24 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
             for arn in environment.cluster.administrators
         ),
     ]
+    on_hyperpod = environment.cluster.platform == "hyperpod"
+    deploy = verb("deploy", env) if on_hyperpod else cdk_with("deploy --all", base)
     yield [
         f"Deploy, GPU groups empty: ${made.usd_per_hour_without_gpus:,.2f}/h from then on.",
         cdk(f"bootstrap aws://{environment.aws.account}/{region}"),
-        cdk_with("deploy --all", base),
+        deploy,
     ]
+    if on_hyperpod:
+        yield [
+            "It stopped before the nodes: from inside the VPC, install HyperPod's packages; go on.",
+            *hyperpod_packages(environment, base),
+            deploy,
+        ]
+    git = environment.delivery.git if environment.delivery else None
     yield [
         "From inside the VPC, since the API endpoint is private, install what the pods rely on.",
         f"aws eks update-kubeconfig --name {environment.cluster_name} --region {region}",
-        *(
-            f"helm install {chart.name} {chart.name} --repo {chart.repository}"
-            f" --version {chart.version} --namespace {chart.namespace}"
-            f" --values {base.as_posix()}/charts/{chart.name}.yaml"
-            for chart in CHARTS.values()
-        ),
+        *_install(environment, base),
     ]
     if MODELS[environment.serving.model].gated:
         yield [
@@ -67,7 +72,7 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     request = json.dumps({"model": environment.serving.model, "prompt": "Hello", "max_tokens": 8})
     yield [
         "Start serving; pods are ready once the model is loaded.",
-        f"kubectl apply -f {manifests}",
+        *([] if git else [f"kubectl apply -f {manifests}"]),
         f"kubectl -n {serving} wait --for=condition=available --timeout=60m deployment --all",
         f"kubectl -n {environment.router_namespace} get service router",
         f"curl http://<that name>/v1/completions {_JSON} -d '{request}'",
@@ -76,6 +81,51 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         "When done, set desired_nodes to 0 and deploy again, or remove all but keys and logs.",
         f"kubectl delete -f {manifests}",
         cdk_with("destroy --all", base),
+    ]
+
+
+def hyperpod_packages(environment: Environment, base: Path) -> list[str]:
+    """Return the commands that install what SageMaker wants to find before it makes nodes.
+
+    Also where Argo CD installs the rest: it is told of the cluster later.
+    """
+    region = environment.aws.region
+    everything = f"helmfile sync --file {base.as_posix()}/charts/helmfile.yaml"
+    return [
+        f"aws eks update-kubeconfig --name {environment.cluster_name} --region {region}",
+        f"{everything} --selector wave={HYPERPOD_WAVE}",
+    ]
+
+
+def _install(environment: Environment, base: Path) -> list[str]:
+    """Return the commands that install charts: by helmfile, or by an Argo CD that reads Git."""
+    delivery = environment.delivery
+    if delivery is None or delivery.git is None:
+        return [f"helmfile sync --file {base.as_posix()}/charts/helmfile.yaml"]
+    git = delivery.git
+    return [
+        f"cp -r {base.as_posix()}/. <checkout of {git.repo_url}>/{git.path}/",
+        f"git add {git.path} && git commit -m {environment.name} && git push",
+        *(_argocd_of_aws(environment) if delivery.argocd_capability else ()),
+        f"kubectl apply -f {base.as_posix()}/argocd/root.yaml",
+    ]
+
+
+def _argocd_of_aws(environment: Environment) -> list[str]:
+    """Return the commands that let the Argo CD of AWS into the cluster, and tell it of it."""
+    partition = REGIONS[environment.aws.region].partition
+    policy = f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    path = f"/disagg/{environment.name}/delivery"
+    ask = f"aws ssm get-parameter --query Parameter.Value --output text --name {path}"
+    admit = f"aws eks associate-access-policy --cluster-name {environment.cluster_name}"
+    scope = "--access-scope type=cluster"
+    register = f"kubectl -n {ARGOCD} create secret generic {IN_CLUSTER}"
+    values = f"project=default name={IN_CLUSTER} server=$({ask}/cluster-arn)"
+    literals = "".join(f" --from-literal={one}" for one in values.split(" ", 2))
+    return [
+        f"{admit} {scope} --policy-arn {policy} --principal-arn $({ask}/argocd-role-arn)",
+        f"{register}{literals}",
+        f"kubectl -n {ARGOCD} label secret {IN_CLUSTER} argocd.argoproj.io/secret-type=cluster",
     ]
 
 
@@ -94,7 +144,12 @@ def cdk_with(arguments: str, base: Path) -> str:
 
 def synth(env: Path) -> str:
     """Return the command that writes and judges the stacks and manifests of a file."""
-    return f"make synth ENV={env}" if Path.cwd() == CHECKOUT else f"disagg synth {env}"
+    return f"make synth ENV={env}" if Path.cwd() == CHECKOUT else verb("synth", env)
+
+
+def verb(name: str, env: Path) -> str:
+    """Return a verb of this program on a file."""
+    return f"disagg {name} {env}"
 
 
 def _capacity(made: Plan, environment: Environment) -> Step:

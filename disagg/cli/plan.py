@@ -210,6 +210,10 @@ def _bought(group: GroupPlan) -> str:
     return f"{told}, which ends {group.ends}" if group.ends else told
 
 
+_SHORT = 12
+"""Characters shown of a version that is a commit."""
+
+
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
@@ -235,6 +239,8 @@ def _notes(made: Plan) -> list[str]:
         f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"
         f" {fabric.usable_addresses:,} addresses."
     )
+    charts = ", ".join(f"{name} {version[:_SHORT]}" for name, version in made.charts)
+    notes.append(f"Charts to install: {charts}.")
     if not made.idle:
         notes.append("No GPU is idle.")
     for waste in made.idle:

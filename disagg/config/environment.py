@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
 from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
+from disagg.config.delivery import AddOns, Delivery
 from disagg.config.form import ACCOUNT, NAME, STRICT, Count
 from disagg.config.measurement import Measurement, Result
 from disagg.config.serving import Serving
@@ -195,6 +196,9 @@ class Environment:
     slo: Slo | None = None
     budget: Budget | None = None
     pricing: Pricing = Field(default_factory=Pricing)
+    add_ons: AddOns = Field(default_factory=AddOns)
+    delivery: Delivery | None = None
+    """Default: nothing of GitOps; you install with helmfile and kubectl."""
     measurements: tuple[Measurement, ...] = ()
     """Measured operating points of this model on these nodes, by hand: they calibrate the
     planner."""

@@ -19,7 +19,18 @@ RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 RESOURCE_GROUP = r"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$"
 TRAINING_PLAN = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:training-plan/.+$"
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+GIT_URL = r"^(https|ssh)://[A-Za-z0-9._~%@:-]+(/[^\s?#]*)?$"
+GIT_REVISION = r"^[^\s~^:?*\[\\]{1,200}$"
+IDENTITY_CENTER = r"^arn:aws[a-z-]*:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}$"
+IDENTITY = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+VPC_ENDPOINT = r"^vpce-[0-9a-f]{8,17}$"
 PATTERNS = {
+    GIT_URL: "an https:// or ssh:// URL without ? and #, such as ssh://git@host/repository.git",
+    GIT_REVISION: "a branch, tag or commit",
+    IDENTITY_CENTER: "the ARN of an instance of IAM Identity Center, arn:aws:sso:::instance/ssoins-"
+    " and 16 letters and digits",
+    IDENTITY: "the id of a group or user of IAM Identity Center, not its name",
+    VPC_ENDPOINT: "the id of a VPC endpoint, vpce- and 8 to 17 hexadecimal digits",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",
     TRAINING_PLAN: "the ARN of a SageMaker training plan",

@@ -1,8 +1,11 @@
 """What was created, read with boto3, against what the environment plans."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from disagg.catalog.chart import ARGOCD
+from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SERVICE_ACCOUNT
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.resources import (
     GPU_TAINT,
@@ -10,9 +13,15 @@ from disagg.catalog.resources import (
     LABEL_NODE_ROLE,
     SYSTEM_NODES,
 )
+from disagg.config.delivery import ArgoCdCapability
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
-from disagg.local.aws import readback, readback_network, readback_schedules
+from disagg.local.aws import (
+    readback,
+    readback_delivery,
+    readback_network,
+    readback_schedules,
+)
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
@@ -43,6 +52,9 @@ class Created:
     """Groups of the GPU nodes' interfaces, by id."""
     hyperpod: HyperPod | None = None
     """The HyperPod cluster that has the name of the EKS cluster; None: none."""
+    capabilities: tuple[readback_delivery.Capability, ...] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    """SSM parameters of every environment of the account and region, by name."""
 
 
 def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
@@ -74,6 +86,8 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
         security_groups={
             one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
         },
+        capabilities=readback_delivery.read_capabilities(eks, cluster_name),
+        parameters=readback_delivery.read_parameters(endpoint.client("ssm"), "/disagg"),
     )
 
 
@@ -86,7 +100,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
         for group in plan.groups:
             facts += _node_group(environment.name, group, created)
     facts += hyperpod_facts(environment, plan, created)
-    return [*facts, *_messages(environment, created)]
+    return [*facts, *_messages(environment, created), *_delivery(environment, created)]
 
 
 def _messages(environment: Environment, created: Created) -> Iterator[Fact]:
@@ -97,6 +111,58 @@ def _messages(environment: Environment, created: Created) -> Iterator[Fact]:
             planned=planned,
             created=sorted((one.expression, one.text) for one in created.schedules),
         )
+
+
+def _delivery(environment: Environment, created: Created) -> Iterator[Fact]:
+    """Yield what was planned of GitOps; nothing when the file says nothing of it."""
+    plan = environment.delivery
+    if plan is None:
+        return
+    wanted, made = plan.argocd_capability, {one.type: one for one in created.capabilities}
+    argocd = made.get("ARGOCD")
+    balancer = [
+        one.role_arn
+        for one in created.pod_identities
+        if one.service_account == LOAD_BALANCER_SERVICE_ACCOUNT
+    ]
+    known = {
+        "cluster-name": environment.cluster_name,
+        "cluster-arn": created.cluster.arn,
+        "region": environment.aws.region,
+        "vpc-id": created.cluster.vpc_id,
+        "load-balancer-controller-role-arn": balancer[0] if balancer else "",
+    }
+    if wanted and argocd:
+        known |= {"argocd-role-arn": argocd.role_arn, "argocd-server-url": argocd.server_url}
+    path = f"/disagg/{environment.name}/delivery/"
+    yield Fact(
+        about="delivery: parameters",
+        planned=known,
+        created={
+            name.removeprefix(path): value
+            for name, value in created.parameters.items()
+            if name.startswith(path)
+        },
+    )
+    yield Fact(
+        about="delivery: Argo CD of AWS",
+        planned=_argocd(environment.aws.region, wanted) if wanted else None,
+        created=(
+            argocd.namespace,
+            argocd.identity_center,
+            argocd.administrators,
+            argocd.vpc_endpoint_ids,
+        )
+        if argocd
+        else None,
+    )
+
+
+def _argocd(region: str, wanted: ArgoCdCapability) -> tuple[Any, ...]:
+    groups = [("SSO_GROUP", one) for one in wanted.admin_groups]
+    users = [("SSO_USER", one) for one in wanted.admin_users]
+    center = (wanted.identity_center_arn, wanted.identity_center_region or region)
+    return (ARGOCD, center, tuple(sorted((*groups, *users))), wanted.vpc_endpoint_ids)
 
 
 def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:

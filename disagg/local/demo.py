@@ -13,7 +13,8 @@ from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem
 from disagg.local.aws.deploy import bootstrap, deploy_all
 from disagg.local.aws.endpoint import AwsEndpoint, Target
-from disagg.local.compare import Created, Fact, compare, read_created
+from disagg.local.compare import Created, compare, read_created
+from disagg.local.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)

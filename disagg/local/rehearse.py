@@ -22,6 +22,7 @@ from disagg.local.cluster.nodes import UnknownNodeError, make_nodes
 from disagg.local.cluster.report import Report
 from disagg.local.compare import Created
 from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
+from disagg.planner.add_ons import installed
 from disagg.planner.layout import groups
 
 
@@ -70,7 +71,8 @@ def judge(
                 tell(Detail(f"the cluster will run {created.cluster.version}: close, not the same"))
             seconds = {"ready": plane.ready_seconds}
             subnet = ip_network(created.subnets[0].cidr)
-            stage = Stage(plane.cluster(), nodes, agents(created), str(subnet[10]))
+            stand_ins = agents(created, installed(environment))
+            stage = Stage(plane.cluster(), nodes, stand_ins, str(subnet[10]))
             with plane.alive():
                 return examine(stage, manifests, tell, seconds)
 

@@ -103,9 +103,7 @@ def deploy_stacks(
         MissingToolError: Node or the CDK CLI is not installed.
     """
     run = run_to_end(
-        cdk_command(
-            "deploy", *phase.stacks, "--app", str(assembly.resolve()), *_QUIET, *options
-        ),
+        cdk_command("deploy", *phase.stacks, "--app", str(assembly.resolve()), *_QUIET, *options),
         on_line=on_line,
         environment=tool_environment(os.environ),
         folder=folder,

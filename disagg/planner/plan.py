@@ -10,6 +10,7 @@ from disagg.catalog.models import MODELS
 from disagg.catalog.prices import Offer, Prices
 from disagg.config.capacity import OnDemand
 from disagg.config.environment import Environment
+from disagg.planner.add_ons import installed
 from disagg.planner.cost import (
     CostLine,
     cost_lines,
@@ -74,6 +75,8 @@ class Plan:
     """ISO date from which the control plane costs more."""
     extended_support_usd_per_hour: float | None
     """What it costs then [USD/h]; None where no price is known."""
+    charts: tuple[tuple[str, str], ...]
+    """Name and version of each Helm chart to install, in order."""
     suggestion: str
     """The layout that would use the idle GPUs; empty when none are idle or none would."""
 
@@ -101,6 +104,7 @@ class Plan:
         }
         data = asdict(self)
         data["pods"] = [{"count": count, **asdict(one)} for one, count in self.pods]
+        data["charts"] = dict(self.charts)
         data["memory"] = {role: asdict(memory) for role, memory in self.memory}
         for node, shown in zip(self.nodes, data["nodes"], strict=True):
             shown["used"] = asdict(node.used)
@@ -151,6 +155,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
             environment.cluster.kubernetes_version
         ].standard_support_ends,
         extended_support_usd_per_hour=extended.usd_per_hour if extended else None,
+        charts=tuple((one.name, one.version) for one in installed(environment)),
         suggestion=_suggestion(environment) if waste else "",
     )
 

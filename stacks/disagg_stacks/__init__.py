@@ -4,6 +4,7 @@ from disagg_stacks.assembly import synthesize
 from disagg_stacks.base import EnvironmentStack
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
+from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.layers import Stacks, build
 from disagg_stacks.network import NetworkStack
@@ -11,6 +12,7 @@ from disagg_stacks.network import NetworkStack
 __all__ = [
     "CapacityStack",
     "ClusterStack",
+    "DeliveryStack",
     "EnvironmentStack",
     "HyperPodStack",
     "NetworkStack",

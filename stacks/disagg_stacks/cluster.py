@@ -51,7 +51,7 @@ class ClusterStack(EnvironmentStack):
                 tags=tags_of(environment),
             ),
         )
-        PodIdentity(
+        self.load_balancer = PodIdentity(
             self,
             "LoadBalancerController",
             props=PodIdentityProps(

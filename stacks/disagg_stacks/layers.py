@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from disagg.config.environment import Environment
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
+from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
 
@@ -18,6 +19,8 @@ class Stacks:
     network: NetworkStack
     cluster: ClusterStack
     capacity: CapacityStack | HyperPodStack
+    delivery: DeliveryStack | None = None
+    """None: the file says nothing of `delivery`."""
 
 
 def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
@@ -34,4 +37,15 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
     capacity = made_of(
         scope, environment=environment, network=network.network, cluster=cluster.cluster
     )
-    return Stacks(network=network, cluster=cluster, capacity=capacity)
+    delivery = (
+        DeliveryStack(
+            scope,
+            environment=environment,
+            network=network.network,
+            cluster=cluster.cluster,
+            load_balancer_role=cluster.load_balancer.role,
+        )
+        if environment.delivery
+        else None
+    )
+    return Stacks(network=network, cluster=cluster, capacity=capacity, delivery=delivery)

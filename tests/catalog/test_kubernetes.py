@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 from aws_cdk import aws_eks_v2 as eks
 
+from disagg.catalog.charts import CHARTS
 from disagg.catalog.iam_load_balancer import (
     LOAD_BALANCER_CONTROLLER_STATEMENTS,
     LOAD_BALANCER_CONTROLLER_VERSION,
@@ -16,7 +17,6 @@ from disagg.catalog.iam_load_balancer import (
 )
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.kubernetes import (
-    CHARTS,
     DEFAULT_KUBERNETES_VERSION,
     KUBERNETES_VERSIONS,
     MINIMUM_VPC_CNI,

@@ -4,13 +4,14 @@ from datetime import date
 
 import pytest
 
+from disagg.catalog.charts import CHARTS
 from disagg.catalog.cluster_agents import AGENTS
 from disagg.catalog.definitions import DEFINITION_MODULES
 from disagg.catalog.flags import FLAG_TABLES
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SOURCE
 from disagg.catalog.images import IMAGE_PROFILES
 from disagg.catalog.instances import INSTANCE_TYPES
-from disagg.catalog.kubernetes import CHARTS, KUBERNETES_VERSIONS
+from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.kv_transfer import KV_TRANSFER_SOURCE
 from disagg.catalog.metrics import VLLM_COUNTERS_SOURCE
 from disagg.catalog.models import MODELS

@@ -47,10 +47,43 @@ def plan(**more: Any) -> dict[str, Any]:
 
 PLAN = "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march"
 HYPERPOD = {"cluster.platform": "hyperpod"}
+GIT = "delivery.git"
+URL, TREE = "https://git.example.com/platform.git", "environments/pilot"
+GROUP_ID = "94482488-3041-7026-18f3-be45837cd0e4"
+CAPABILITY = "delivery.argocd_capability"
+
+
+def argocd(**more: Any) -> dict[str, Any]:
+    """Return an Argo CD of AWS with one group that administers it, reached from a VPC."""
+    one = {"identity_center_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef"}
+    one |= {"admin_groups": [GROUP_ID], "vpc_endpoint_ids": ["vpce-0123456789abcdef0"]}
+    return one | more
+
+
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
 PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
 PAIRS: dict[str, Pair] = {
+    "DISAGG-ADD-001": Pair(
+        {GIT: {"repo_url": "https://me:token@git.example.com/platform.git", "path": TREE}},
+        {GIT: {"repo_url": "ssh://git@git.example.com/platform.git", "path": TREE}},
+    ),
+    "DISAGG-ADD-002": Pair(
+        {GIT: {"repo_url": URL, "path": "../pilot"}}, {GIT: {"repo_url": URL, "path": TREE}}
+    ),
+    "DISAGG-ADD-003": Pair(
+        {CAPABILITY: argocd(admin_groups=[])},
+        {CAPABILITY: argocd(admin_groups=[], admin_users=[GROUP_ID])},
+    ),
+    "DISAGG-ADD-004": Pair(
+        {CAPABILITY: argocd(identity_center_region="us-gov-west-1")},
+        {CAPABILITY: argocd(identity_center_region="us-east-1")},
+    ),
+    "DISAGG-ADD-005": Pair({CAPABILITY: argocd(vpc_endpoint_ids=[])}, {CAPABILITY: argocd()}),
+    "DISAGG-ADD-006": Pair(
+        {CAPABILITY: argocd()},
+        {CAPABILITY: argocd(), GIT: {"repo_url": URL, "path": TREE}},
+    ),
     "DISAGG-NAME-001": Pair({"name": "a-123456789012"}, {"name": "a-12345678901"}),
     "DISAGG-AWS-001": Pair({"aws.region": "us-west-7"}, {"aws.region": "us-west-2"}),
     "DISAGG-AWS-002": Pair(

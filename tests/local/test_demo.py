@@ -170,6 +170,35 @@ def test_a_capacity_block_and_a_reservation_are_read_back_as_planned(tmp_path: P
     ]
 
 
+def test_what_gitops_finds_is_read_back_as_planned(tmp_path: Path) -> None:
+    argocd = {
+        "identity_center_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+        "admin_groups": ["94482488-3041-7026-18f3-be45837cd0e4"],
+        "vpc_endpoint_ids": ["vpce-0123456789abcdef0"],
+    }
+    one = checked("pilot", delivery={"argocd_capability": argocd}).environment
+    artifacts.write_stacks(one, tmp_path / "stacks")
+    target = Target(account=one.aws.account, region=one.aws.region)
+    with AwsEndpoint(directory=tmp_path / "run", target=target) as endpoint:
+        bootstrap(endpoint, lambda _: None)
+        deploy_all(endpoint, tmp_path / "stacks", lambda _: None)
+        made = read_created(endpoint, one.cluster_name)
+    assert [fact.about for fact in compare(one, made) if not fact.agrees] == []
+    assert [each.type for each in made.capabilities] == ["ARGOCD"]
+    path = "/disagg/pilot/delivery"
+    assert made.parameters[f"{path}/cluster-arn"].endswith(":cluster/disagg-pilot")
+    assert made.parameters[f"{path}/vpc-id"] == made.cluster.vpc_id
+    # Held against other plans, each of them is a difference; a file without delivery asks nothing.
+    moved = replace(made, parameters={**made.parameters, f"{path}/region": "us-east-1"})
+    assert [f.about for f in compare(one, moved) if not f.agrees] == ["delivery: parameters"]
+    bare = replace(made, capabilities=())
+    assert [f.about for f in compare(one, bare) if not f.agrees] == [
+        "delivery: parameters",
+        "delivery: Argo CD of AWS",
+    ]
+    assert [f.about for f in compare(PILOT, made) if not f.agrees] == []
+
+
 @pytest.mark.parametrize("name", ["pilot", "reference"])
 def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_path: Path) -> None:
     run = subprocess.run(

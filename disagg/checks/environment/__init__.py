@@ -8,6 +8,7 @@ from disagg.checks import workload_rules
 from disagg.checks.environment import (
     budget_rules,
     capacity_rules,
+    delivery_rules,
     hyperpod_rules,
     model_rules,
     network_rules,
@@ -27,6 +28,7 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     hyperpod_rules,
     model_rules,
     budget_rules,
+    delivery_rules,
     workload_rules,
 )
 

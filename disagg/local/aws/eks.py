@@ -82,7 +82,8 @@ def shelf(cluster: Any, kind: str) -> dict[str, dict[str, Any]]:
     return things
 
 
-def _require_role(call: Call, arn: str) -> None:
+def require_role(call: Call, arn: str) -> None:
+    """Fail as the API does when a role is not there."""
     iam_backends[call.account]["aws"].get_role_by_arn(arn)
 
 
@@ -159,7 +160,7 @@ def _describe(call: Call, cluster: Any) -> Created:
 
 def _create_cluster(call: Call) -> Created:
     name = str(call.properties.get("Name") or call.name)
-    _require_role(call, call.properties["RoleArn"])
+    require_role(call, call.properties["RoleArn"])
     config = _vpc_config(call)
     cluster = backend(call).create_cluster(
         name=name, role_arn=call.properties["RoleArn"], resources_vpc_config=config
@@ -214,7 +215,7 @@ def _node_group_name(call: Call) -> str:
 def _put_node_group(call: Call) -> Created:
     properties, name = call.properties, _node_group_name(call)
     cluster = cluster_of(call)
-    _require_role(call, properties["NodeRole"])
+    require_role(call, properties["NodeRole"])
     template = _launch_template(call)
     for subnet in properties["Subnets"]:
         ec2.backend(call).get_subnet(subnet)
@@ -314,7 +315,7 @@ def _association_id(call: Call) -> str:
 
 def _put_pod_identity(call: Call) -> Created:
     properties, cluster = call.properties, cluster_of(call)
-    _require_role(call, properties["RoleArn"])
+    require_role(call, properties["RoleArn"])
     association_id = _association_id(call)
     arn = call.arn("eks", f"podidentityassociation/{cluster.name}/{association_id}")
     shelf(cluster, "pod_identities")[association_id] = _first(

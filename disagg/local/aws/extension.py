@@ -11,7 +11,16 @@ from typing import Any
 
 from moto.s3.models import s3_backends
 
-from disagg.local.aws import ec2, eks, eks_api, iam, sagemaker, schedules, strict
+from disagg.local.aws import (
+    ec2,
+    eks,
+    eks_api,
+    eks_capabilities,
+    iam,
+    sagemaker,
+    schedules,
+    strict,
+)
 from disagg.local.aws.cloudformation import (
     Call,
     Correction,
@@ -77,6 +86,7 @@ TYPES = (
     *ec2.TYPES,
     *eks.TYPES,
     *sagemaker.TYPES,
+    *eks_capabilities.TYPES,
     *schedules.TYPES,
     ResourceType(
         name="AWS::S3::BucketPolicy",
@@ -102,3 +112,4 @@ def install() -> None:
     strict.make_strict()
     ec2.add_operations()
     eks_api.add_operations()
+    eks_capabilities.add_operations()

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from disagg.catalog.chart import Chart
+from disagg.catalog.charts import CHARTS, charts_for
 from disagg.catalog.cluster_agents import AGENTS, Agent, tolerations
 from disagg.catalog.instances import INSTANCE_TYPES, node_type
-from disagg.catalog.kubernetes import CHARTS
 from disagg.catalog.resources import LABEL_INSTANCE_TYPE
 from disagg.local.cluster.api import Api, wait
 from disagg.local.cluster.state import apply_nodes, is_daemon
@@ -25,14 +26,17 @@ RESERVE = "room-for-monitoring"
 _PATIENCE_SECONDS = 30.0
 _PATIENCE_SECONDS_PER_NODE = 3.0
 Object = dict[str, Any]
+BASE_CHARTS = charts_for("eks", "device_plugin")
+"""What is installed when a file switches nothing on."""
 
 
-def agents(created: Created) -> list[Object]:
+def agents(created: Created, charts: Sequence[Chart] = BASE_CHARTS) -> list[Object]:
     """Return a stand-in for each workload of the add-ons that were read back and of the charts.
 
     What a GPU node keeps free for daemons that are not pinned yet is a stand-in too.
     """
-    there = {one.name for one in created.addons} | CHARTS.keys()
+    there = {one.name for one in created.addons}
+    there |= {name for one in charts for name in (one.name, *one.contains)}
     known = [one for one in AGENTS.values() if one.comes_with in there]
     platform = "eks" if created.hyperpod is None else "hyperpod"
     on_gpus = _on_types(sorted(node_type(name, platform) for name in INSTANCE_TYPES))
@@ -114,7 +118,7 @@ def _placed(api: Api, names: Sequence[str]) -> bool:
 def _stand_in(agent: Agent, on_gpus: Object) -> Object:
     chart = CHARTS.get(agent.comes_with)
     pod: Object = {
-        "priorityClassName": agent.priority_class,
+        **({"priorityClassName": agent.priority_class} if agent.priority_class else {}),
         "tolerations": [dict(one) for one in tolerations(agent)],
         "containers": [_container(agent.cpu_milli, agent.memory_mib)],
     }

@@ -1,0 +1,37 @@
+"""Which charts an environment installs, in which order."""
+
+from disagg.catalog.chart import Chart, Exposure, Option
+from disagg.catalog.charts import charts_for
+from disagg.config.environment import Environment
+
+
+def exposure_of(_environment: Environment) -> Exposure:
+    """Return how nodes give GPUs and EFA devices to pods: by device plugins, in every environment.
+
+    The one place that decides it for charts.
+    """
+    return "device_plugin"
+
+
+def installed(environment: Environment) -> tuple[Chart, ...]:
+    """Return the charts of an environment, in the order of installation."""
+    add_ons = environment.add_ons
+    switches: dict[Option, bool] = {
+        "monitoring": add_ons.monitoring,
+        "keda": add_ons.keda,
+        "leader_worker_set": add_ons.leader_worker_set,
+    }
+    options = frozenset(name for name, on in switches.items() if on)
+    return charts_for(environment.cluster.platform, exposure_of(environment), options)
+
+
+def before(chart: Chart, charts: tuple[Chart, ...]) -> tuple[Chart, ...]:
+    """Return the charts of the last wave before a chart's own: what it waits for.
+
+    Example:
+        >>> plugins = charts_for("eks", "device_plugin")
+        >>> [one.name for one in before(plugins[-1], plugins)]
+        ['aws-load-balancer-controller']
+    """
+    earlier = [one.wave for one in charts if one.wave < chart.wave]
+    return tuple(one for one in charts if earlier and one.wave == max(earlier))
