@@ -45,7 +45,7 @@ _OFF = {"enabled": False}
 _EKS_CHARTS = "https://aws.github.io/eks-charts"
 _MONITORING = "monitoring.coreos.com"
 
-_HYPERPOD = Chart(
+HYPERPOD = Chart(
     name="hyperpod-helm-chart",
     repository="https://github.com/aws/sagemaker-hyperpod-cli",
     path="helm_chart/HyperPodHelmChart",
@@ -311,7 +311,7 @@ _DCGM = Chart(
 )
 
 _CHARTS = (
-    _HYPERPOD,
+    HYPERPOD,
     _LOAD_BALANCER,
     _LEADER_WORKER_SET,
     _KEDA,

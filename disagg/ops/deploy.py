@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from disagg.catalog.charts import HYPERPOD
 from disagg.catalog.regions import REGIONS
 from disagg.config.environment import Environment
 from disagg.errors import DisaggError
 from disagg.local.processes import run_to_end
 from disagg.node import cdk_command, tool_environment
 
-HYPERPOD_RELEASE, HYPERPOD_NAMESPACE = "hyperpod-helm-chart", "kube-system"
-"""Helm release of the packages that SageMaker wants to find before it makes a HyperPod cluster."""
 _DEPLOY_SECONDS = 3 * 3_600.0
 _HELM_SECONDS = 60.0
 _QUIET = ("--no-notices", "--no-color", "--ci", "--require-approval", "never")
@@ -65,7 +64,7 @@ def packages_missing(environment: Environment) -> str:
     helm = shutil.which("helm")
     if helm is None:
         return "helm is not on the path"
-    command = [helm, "status", HYPERPOD_RELEASE, "--namespace", HYPERPOD_NAMESPACE, "-o", "json"]
+    command = [helm, "status", HYPERPOD.name, "--namespace", HYPERPOD.namespace, "-o", "json"]
     try:
         done = subprocess.run(  # noqa: S603  Why: a fixed command with names that were checked.
             [*command, "--kube-context", kube_context(environment)],
