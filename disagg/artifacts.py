@@ -12,9 +12,10 @@ from typing import Any
 
 from disagg.checks.add_ons import check_add_ons
 from disagg.checks.manifests import check_manifests
+from disagg.checks.overriding import hinted, judged
 from disagg.checks.templates import check_templates
 from disagg.config.environment import Environment
-from disagg.errors import CheckFailedError, Problem, Severity
+from disagg.errors import CheckFailedError, InvalidInputError, Problem, Severity
 from disagg.node import use_packaged_node
 from disagg.planner.add_ons import installed
 from disagg.planner.runbook import runbooks
@@ -73,13 +74,18 @@ def render(environment: Environment) -> Manifests:
 
     Raises:
         CheckFailedError: A rule is broken (DISAGG-POD, -SRV, -RTR codes): a defect of the charts or
-            of an override.
+            of an override, which is then named.
+        InvalidInputError: An override matches nothing or cannot be applied (DISAGG-OVR codes).
     """
     use_packaged_node()
     from disagg_k8s import render as render_charts  # noqa: PLC0415  Why: starts a Node process.
 
     manifests = render_charts(environment)
-    _refuse(check_manifests(manifests, environment))
+
+    def judge(one: Environment) -> list[Problem]:
+        return check_manifests(manifests if one is environment else render_charts(one), one)
+
+    _refuse(judged(environment, judge))
     return manifests
 
 
@@ -141,14 +147,26 @@ def write_all(environment: Environment, dist: Path, *, judge: Judge | None = Non
     """
     base = dist / environment.name
     with replaced(base) as fresh:
-        manifests = render(environment)
+        manifests, templates = _both(environment, fresh / "stacks")
         write_manifests(manifests, fresh / "manifests")
         write_charts(environment, manifests, fresh)
         write_runbooks(environment, fresh / "runbooks")
-        templates = write_stacks(environment, fresh / "stacks")
         if judge is not None:
             judge(Written(fresh, manifests, templates))
     return Written(base, manifests, templates)
+
+
+def _both(environment: Environment, stacks: Path) -> tuple[Manifests, Templates]:
+    """Return manifests and templates, or what is wrong with the overrides of both at once."""
+    try:
+        manifests = render(environment)
+    except InvalidInputError as error:
+        try:
+            write_stacks(environment, stacks)
+        except InvalidInputError as another:
+            raise InvalidInputError([*error.problems, *another.problems]) from None
+        raise
+    return manifests, write_stacks(environment, stacks)
 
 
 def write_stacks(environment: Environment, directory: Path) -> Templates:
@@ -156,6 +174,7 @@ def write_stacks(environment: Environment, directory: Path) -> Templates:
 
     Raises:
         CheckFailedError: A template rule is broken (DISAGG-TPL codes).
+        InvalidInputError: An override names no resource (DISAGG-OVR-006).
     """
     use_packaged_node()
     from disagg_stacks import synthesize  # noqa: PLC0415  Why: importing aws_cdk takes a second.
@@ -163,8 +182,21 @@ def write_stacks(environment: Environment, directory: Path) -> Templates:
     with replaced(directory) as fresh:
         synthesize(environment, fresh)
         templates = read_templates(fresh)
-        _refuse(check_templates(templates))
+
+        def judge(one: Environment) -> list[Problem]:
+            return check_templates(templates if one is environment else _without(one), one)
+
+        _refuse(judged(environment, judge))
     return templates
+
+
+def _without(environment: Environment) -> Templates:
+    """Return the templates of an environment that is only compared with."""
+    from disagg_stacks import synthesize  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="disagg-compare-") as directory:
+        synthesize(environment, Path(directory))
+        return read_templates(Path(directory))
 
 
 def read_templates(assembly: Path) -> Templates:
@@ -199,12 +231,15 @@ def engines(environment: Environment, written: Written) -> Iterator[Engine]:
     region = environment.aws.region
     yield (
         f"the Kubernetes {version} schemas, strict",
-        lambda: judges.validate_schemas(objects, version),
+        lambda: hinted(environment, judges.validate_schemas(objects, version)),
     )
-    yield "Envoy itself", lambda: judges.validate_envoy(envoy_configuration(objects))
+    yield (
+        "Envoy itself",
+        lambda: hinted(environment, judges.validate_envoy(envoy_configuration(objects))),
+    )
     yield (
         "AWS's template engine and cfn-lint",
-        lambda: judges.validate_templates(templates, region),
+        lambda: hinted(environment, judges.validate_templates(templates, region)),
     )
 
 

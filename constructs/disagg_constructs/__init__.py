@@ -3,6 +3,8 @@
 from disagg_constructs.argocd import ArgoCd, ArgoCdProps
 from disagg_constructs.block_end import BlockEnd, BlockEndProps
 from disagg_constructs.cluster import EksCluster, EksClusterProps
+from disagg_constructs.existing_cluster import ExistingCluster, ExistingClusterProps
+from disagg_constructs.existing_network import ExistingNetwork, ExistingNetworkProps
 from disagg_constructs.fabric import EfaFabric, EfaFabricProps
 from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps, Reserved
 from disagg_constructs.hyperpod import HyperPodCluster, HyperPodClusterProps, HyperPodGroup
@@ -25,6 +27,10 @@ __all__ = [
     "EfaFabricProps",
     "EksCluster",
     "EksClusterProps",
+    "ExistingCluster",
+    "ExistingClusterProps",
+    "ExistingNetwork",
+    "ExistingNetworkProps",
     "GpuNodeGroup",
     "GpuNodeGroupProps",
     "HyperPodCluster",

@@ -38,14 +38,17 @@ def bucket_name(cluster_name: str, account: str, region: str) -> str:
     return f"sagemaker-{cluster_name}-{digest[:_SHORT]}"
 
 
-def scripts_synthesizer(bucket: str) -> cdk.DefaultStackSynthesizer:
+def scripts_synthesizer(bucket: str, qualifier: str | None = None) -> cdk.DefaultStackSynthesizer:
     """Return the synthesizer of a stack whose assets go to the bucket of the scripts.
 
     The CLI publishes them before it deploys the stack, with no function or upload by hand; the
     stack's template goes there as well.
     """
     return cdk.DefaultStackSynthesizer(
-        generate_bootstrap_version_rule=False, file_assets_bucket_name=bucket, bucket_prefix=PREFIX
+        generate_bootstrap_version_rule=False,
+        qualifier=qualifier,
+        file_assets_bucket_name=bucket,
+        bucket_prefix=PREFIX,
     )
 
 

@@ -94,6 +94,7 @@ class Network(Construct):
             enable_dns_support=True,
         )
         cdk.Tags.of(self._vpc).add("Name", self.node.path)
+        assert layout.public is not None  # noqa: S101  Why: only a VPC of others has none.
         public = self._subnet(layout.public)
         private_routes = self._way_out(public)
         fabric = self._subnet(layout.fabric, private_routes)

@@ -10,6 +10,7 @@ from disagg.checks.question import QUESTION_RULES
 from disagg.checks.templates import TEMPLATE_RULES
 from disagg.config.codes import FORM_CODES, PLANNER_CODES
 from disagg.config.model_config import MODEL_CONFIG_CODES
+from disagg.config.overrides import OVERRIDE_CODES
 from disagg.config.prices import PRICE_CODES
 from disagg.errors import refusal
 
@@ -41,6 +42,7 @@ EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *PRICE_CODES.items(),
     *MODEL_CONFIG_CODES.items(),
     *PLANNER_CODES.items(),
+    *OVERRIDE_CODES.items(),
     *engines.CODES.items(),
     *rehearsal.CODES.items(),
     *_OWN.items(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 
 from disagg.checks.environment import load_environment
+from disagg.checks.overriding import lines_of
 from disagg.cli.next_steps import next_steps
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
 from disagg.cli.plan import show
@@ -40,7 +41,7 @@ def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     show(made, checked.warnings)
     from disagg.local.demo import rehearse  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
-    with Progress() as progress:
+    with lines_of(env), Progress() as progress:
         written, created = rehearse(checked, dist, progress)
         on_a_control_plane(checked.environment, written, created, progress)
     typer.echo("\nNext, against a real account:")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from disagg.checks.environment import Checked, load_environment
+from disagg.checks.overriding import lines_of
 from disagg.cli.demo import Progress
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say
 from disagg.cli.plan import show
@@ -52,7 +53,7 @@ def deploy(
     from disagg.local.demo import write  # noqa: PLC0415  Why: --help must not import aws_cdk.
     from disagg.ops.deploy import packages_missing, phases  # noqa: PLC0415
 
-    with Progress() as progress:
+    with lines_of(env), Progress() as progress:
         written = write(checked.environment, dist, progress, engines=True)
         for phase in phases(checked.environment, written.templates):
             if phase.needs_packages and (why := packages_missing(checked.environment)):

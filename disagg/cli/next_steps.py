@@ -28,18 +28,24 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     region, base = environment.aws.region, dist / environment.name
     manifests, serving = f"{base.as_posix()}/manifests", environment.serving_namespace
     yield _capacity(made, environment)
-    yield [
-        "The administrators must exist, and you must be able to assume one: nobody else enters.",
-        *(
-            f"aws iam get-role --role-name {arn.rpartition('/')[2]}"
-            for arn in environment.cluster.administrators
-        ),
-    ]
+    if environment.cluster.existing is None:
+        roles = [arn.rpartition("/")[2] for arn in environment.cluster.administrators]
+        yield [
+            "The administrators must exist, and you must be able to assume one: no other enters.",
+            *(f"aws iam get-role --role-name {role}" for role in roles),
+        ]
+    else:
+        yield [
+            "See that version, security group and VPC of the cluster are those of the file.",
+            f"aws eks describe-cluster --region {region} --name {environment.cluster_name}",
+        ]
+    if environment.network.existing is not None:
+        yield _vpc_of_others(made, region, environment.network.existing.vpc_id)
     on_hyperpod = environment.cluster.platform == "hyperpod"
     deploy = verb("deploy", env) if on_hyperpod else cdk_with("deploy --all", base)
     yield [
         f"Deploy, GPU groups empty: ${made.usd_per_hour_without_gpus:,.2f}/h from then on.",
-        cdk(f"bootstrap aws://{environment.aws.account}/{region}"),
+        cdk(f"bootstrap aws://{environment.aws.account}/{region}{_own(environment)}"),
         deploy,
     ]
     if on_hyperpod:
@@ -115,7 +121,7 @@ def _argocd_of_aws(environment: Environment) -> list[str]:
     """Return the commands that let the Argo CD of AWS into the cluster, and tell it of it."""
     partition = REGIONS[environment.aws.region].partition
     policy = f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-    path = f"/disagg/{environment.name}/delivery"
+    path = f"{environment.parameter_path}/delivery"
     ask = f"aws ssm get-parameter --query Parameter.Value --output text --name {path}"
     admit = f"aws eks associate-access-policy --cluster-name {environment.cluster_name}"
     scope = "--access-scope type=cluster"
@@ -126,6 +132,30 @@ def _argocd_of_aws(environment: Environment) -> list[str]:
         f"{admit} {scope} --policy-arn {policy} --principal-arn $({ask}/argocd-role-arn)",
         f"{register}{literals}",
         f"kubectl -n {ARGOCD} label secret {IN_CLUSTER} argocd.argoproj.io/secret-type=cluster",
+    ]
+
+
+def _own(environment: Environment) -> str:
+    """Return what names a bootstrap of one's own: each has a toolkit stack for itself."""
+    qualifier = environment.aws.bootstrap_qualifier
+    return (
+        f" --qualifier {qualifier} --toolkit-stack-name CDKToolkit-{qualifier}" if qualifier else ""
+    )
+
+
+def _vpc_of_others(made: Plan, region: str, vpc_id: str) -> Step:
+    used = " ".join(one.id for one in (made.subnets.fabric, *made.subnets.system))
+    shown = "SubnetId,AvailabilityZoneId,CidrBlock,AvailableIpAddressCount,MapPublicIpOnLaunch,Tags"
+    see = f"aws ec2 describe-subnets --region {region} --subnet-ids {used}"
+    names = f"aws ec2 describe-vpc-attribute --region {region} --vpc-id {vpc_id}"
+    told = (
+        "See that VPC and subnets are as the file says, free of public addresses, with DNS host"
+        " names, the tag for load balancers and a way out."
+    )
+    return [
+        told,
+        f"{see} --query 'Subnets[].[{shown}]'",
+        f"{names} --attribute enableDnsHostnames",
     ]
 
 

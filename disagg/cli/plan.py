@@ -248,4 +248,10 @@ def _notes(made: Plan) -> list[str]:
         notes.append(f"Idle: {waste.gpus} GPUs of group {waste.group}, {price}.")
     if made.suggestion:
         notes.append(f"To use them: {made.suggestion}.")
+    if made.existing:
+        notes.append("Exists already: not made, not changed, not in the cost. It needs:")
+    notes += [f"  {one}" for one in made.existing]
+    if made.overrides:
+        notes.append("Overrides change what is rendered; this plan counts without them:")
+    notes += [f"  {one}" for one in made.overrides]
     return notes

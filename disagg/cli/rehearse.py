@@ -3,6 +3,7 @@
 import typer
 
 from disagg.checks.environment import load_environment
+from disagg.checks.overriding import lines_of
 from disagg.cli.demo import Progress
 from disagg.cli.output import (
     DEFAULT_DIST,
@@ -36,7 +37,7 @@ def rehearse(
     from disagg.local.cluster.tell import lines  # noqa: PLC0415
     from disagg.local.rehearse import rehearse as run  # noqa: PLC0415  Why: --help stays fast.
 
-    with Progress(stderr=True) as progress:
+    with lines_of(env), Progress(stderr=True) as progress:
         report = run(checked, dist, progress)
     if output is Format.TABLE:
         typer.echo("\n".join(lines(report)))

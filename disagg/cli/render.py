@@ -3,6 +3,7 @@
 import typer
 
 from disagg.checks.environment import load_environment
+from disagg.checks.overriding import lines_of
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 
 app = typer.Typer(add_completion=False)
@@ -21,7 +22,8 @@ def render(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: --help must not start Node.
 
-    manifests = artifacts.render(checked.environment)
+    with lines_of(env):
+        manifests = artifacts.render(checked.environment)
     directory = artifacts.write_manifests(manifests, dist / checked.environment.name / "manifests")
     for file in sorted(directory.iterdir()):
         typer.echo(file.as_posix())

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from disagg.checks.environment import load_environment
+from disagg.checks.overriding import lines_of
 from disagg.cli.next_steps import cdk_with
 from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
 from disagg.errors import CheckFailedError
@@ -38,7 +39,8 @@ def synth(
                 raise CheckFailedError(problems)
             say(f"ok  {name}")
 
-    written = artifacts.write_all(checked.environment, dist, judge=judge)
+    with lines_of(env):
+        written = artifacts.write_all(checked.environment, dist, judge=judge)
     stacks = written.directory / "stacks"
     for file in sorted(stacks.glob("*.template.json")):
         typer.echo(file.as_posix())

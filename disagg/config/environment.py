@@ -14,21 +14,35 @@ from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
 from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
 from disagg.config.delivery import AddOns, Delivery
-from disagg.config.form import ACCOUNT, NAME, STRICT, Count
+from disagg.config.existing import ExistingCluster, ExistingNetwork
+from disagg.config.form import ACCOUNT, NAME, PREFIX, QUALIFIER, STRICT, Count
 from disagg.config.measurement import Measurement, Result
+from disagg.config.overrides import Overrides
 from disagg.config.serving import Serving
 
 DeepHealthCheck = Literal["instance_stress", "instance_connectivity"]
+_BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Aws:
-    """The account and region everything is created in."""
+    """The account and region everything is created in, and what an organisation asks of it."""
 
     account: Annotated[str, Field(pattern=ACCOUNT, examples=["123456789012"])]
     """Twelve digits, quoted: YAML would drop a leading zero."""
     region: Annotated[str, Field(examples=["us-west-2"])]
     """Region that offers the instance types named under `capacity`."""
+    tags: dict[str, str] = Field(default_factory=dict, examples=[{"cost-center": "4711"}])
+    """Tags your organisation demands, on all that takes tags and can change them: nodes and
+    their volumes too."""
+    permissions_boundary: str | None = Field(default=None, examples=[_BOUNDARY])
+    """ARN of the policy that bounds every IAM role made here. Default: none."""
+    name_prefix: Annotated[str, Field(pattern=PREFIX, examples=["acme"])] | None = None
+    """Begins the names of stacks, of what CloudFormation names after them (roles too), of the
+    cluster and of SSM parameters, as written. Default: `Disagg` for stacks, `disagg` for the
+    rest."""
+    bootstrap_qualifier: Annotated[str, Field(pattern=QUALIFIER, examples=["acme"])] | None = None
+    """Qualifier of the CDK bootstrap that deploys. Default: the CDK's own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -36,11 +50,19 @@ class Network:
     """The VPC. Zones are named by id (`usw2-az2`), which means the same place in every account."""
 
     cidr: Annotated[str, Field(examples=["10.42.0.0/16"])] = "10.42.0.0/16"
-    """IPv4 range of the VPC, /16 to /22. The first half is the fabric subnet."""
+    """IPv4 range of the VPC, /16 to /22. The first half is the fabric subnet. Of an existing VPC:
+    its first range, whatever its size."""
     availability_zone_ids: Annotated[tuple[str, ...], Field(min_length=2, max_length=6)]
     """Two to six zones; the EKS control plane needs two."""
     fabric_zone_id: str
     """The zone of every GPU node: EFA traffic does not leave a zone."""
+    existing: ExistingNetwork | None = None
+    """A VPC you have: then none is made, and this one is not changed. Default: a new VPC."""
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """Every IPv4 range of the VPC."""
+        return (self.cidr, *(self.existing.other_cidrs if self.existing else ()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -72,13 +94,17 @@ class Cluster:
     """IPv4 range of Kubernetes services; must not overlap the VPC. Cannot change later."""
     client_cidrs: tuple[str, ...] = ()
     """Private ranges beyond the VPC that reach the API server and the router, such as a VPN's."""
-    administrators: Annotated[tuple[str, ...], Field(min_length=1)]
-    """IAM role ARNs that get cluster-admin; without one nobody can enter."""
+    administrators: tuple[str, ...] = ()
+    """IAM role ARNs that get cluster-admin; without one nobody can enter. None of an existing
+    cluster."""
     system_instance_type: str | None = None
     """Type of the nodes for the router, DNS and controllers, by its EC2 name. Default: m7i.2xlarge;
     on HyperPod, where a node has the addresses of one interface, m7i.4xlarge."""
     system_nodes: Annotated[int, Field(ge=2, le=20)] = 2
-    """Number of those nodes; two at least, in different zones."""
+    """Number of those nodes; two at least, in different zones. Of an existing cluster: how many of
+    its nodes carry the label `disagg/role: system`."""
+    existing: ExistingCluster | None = None
+    """A cluster you have, in an existing VPC: then only GPU nodes are made. Default: a new one."""
     hyperpod: HyperPod | None = None
     """How HyperPod looks after the nodes, with `platform: hyperpod` only. Default: as the defaults
     of its keys."""
@@ -204,11 +230,25 @@ class Environment:
     planner."""
     results: tuple[Result, ...] = ()
     """The same, from files of a benchmark tool."""
+    overrides: Overrides = Field(default_factory=Overrides)
+    """Changes to what is rendered, for what no other key says. Default: none."""
 
     @property
     def cluster_name(self) -> str:
         """Name of the EKS cluster."""
-        return f"disagg-{self.name}"
+        if self.cluster.existing is not None:
+            return self.cluster.existing.name
+        return f"{self.aws.name_prefix or 'disagg'}-{self.name}"
+
+    @property
+    def parameter_path(self) -> str:
+        """Where SSM parameters of the environment are."""
+        return f"/{self.aws.name_prefix or 'disagg'}/{self.name}"
+
+    @property
+    def stack_prefix(self) -> str:
+        """First word of every stack's name."""
+        return self.aws.name_prefix or "Disagg"
 
     @property
     def serving_namespace(self) -> str:

@@ -15,6 +15,13 @@ TensorParallel = Literal[1, 2, 4, 8]
 
 ACCOUNT = r"^[0-9]{12}$"
 NAME = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+PREFIX = r"^[A-Za-z][A-Za-z0-9]{0,19}$"
+QUALIFIER = r"^[a-z0-9][a-z0-9-]{0,9}$"
+VPC_ID = r"^vpc-[0-9a-f]{8,17}$"
+SUBNET_ID = r"^subnet-[0-9a-f]{8,17}$"
+GROUP_ID = r"^sg-[0-9a-f]{8,17}$"
+CLUSTER_NAME = r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$"
+ADD_ON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-eksbuild[.][0-9]+)?$"
 RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 RESOURCE_GROUP = r"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$"
 TRAINING_PLAN = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:training-plan/.+$"
@@ -31,6 +38,13 @@ PATTERNS = {
     " and 16 letters and digits",
     IDENTITY: "the id of a group or user of IAM Identity Center, not its name",
     VPC_ENDPOINT: "the id of a VPC endpoint, vpce- and 8 to 17 hexadecimal digits",
+    GROUP_ID: "the id of a security group, sg- and 8 to 17 hexadecimal digits",
+    CLUSTER_NAME: "the name of an EKS cluster: 1 to 100 letters, digits, - and _",
+    ADD_ON_VERSION: "the version of an add-on such as v1.21.1-eksbuild.1",
+    VPC_ID: "the id of a VPC, vpc- and 8 to 17 hexadecimal digits",
+    SUBNET_ID: "the id of a subnet, subnet- and 8 to 17 hexadecimal digits",
+    PREFIX: "1 to 20 letters and digits, a letter first",
+    QUALIFIER: "1 to 10 of a-z, 0-9 and -, no - first",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",
     TRAINING_PLAN: "the ARN of a SageMaker training plan",

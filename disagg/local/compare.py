@@ -16,9 +16,11 @@ from disagg.catalog.resources import (
 from disagg.config.delivery import ArgoCdCapability
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
+from disagg.local import owned
 from disagg.local.aws import (
     readback,
     readback_delivery,
+    readback_iam,
     readback_network,
     readback_schedules,
 )
@@ -30,6 +32,7 @@ from disagg.local.facts import Fact, open_to_itself
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from disagg.planner.plan import GroupPlan, Plan, make_plan
 from disagg.planner.reservations import FABRIC, messages
+from disagg.planner.subnets import subnet_layout
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -50,15 +53,17 @@ class Created:
     """One-time messages of the account and region."""
     security_groups: dict[str, readback_network.SecurityGroup]
     """Groups of the GPU nodes' interfaces, by id."""
+    roles: tuple[readback_iam.Role, ...]
+    """Roles that CloudFormation made for the environment's stacks."""
     hyperpod: HyperPod | None = None
     """The HyperPod cluster that has the name of the EKS cluster; None: none."""
     capabilities: tuple[readback_delivery.Capability, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
-    """SSM parameters of every environment of the account and region, by name."""
+    """SSM parameters of the account and region, by name."""
 
 
-def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
-    """Return what the endpoint holds of an environment."""
+def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg") -> Created:
+    """Return what the endpoint holds of an environment whose stacks' names begin with a prefix."""
     eks, ec2 = endpoint.client("eks"), endpoint.client("ec2")
     cluster = readback.read_cluster(eks, cluster_name)
     node_groups = readback.read_node_groups(eks, ec2, cluster_name)
@@ -87,19 +92,27 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str) -> Created:
             one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
         },
         capabilities=readback_delivery.read_capabilities(eks, cluster_name),
-        parameters=readback_delivery.read_parameters(endpoint.client("ssm"), "/disagg"),
+        parameters=readback_delivery.read_parameters(endpoint.client("ssm"), "/"),
+        roles=readback_iam.read_roles(endpoint.client("iam"), f"{prefix}-"),
     )
 
 
 def compare(environment: Environment, created: Created) -> list[Fact]:
     """Return every fact of the plan beside what was created; a rehearsal holds when all agree."""
     plan = make_plan(environment, bundled_prices())
-    facts = [*_cluster(environment, created), *_network(plan, created)]
+    facts = [] if environment.cluster.existing else list(_cluster(environment, created))
+    if environment.network.existing is None:
+        facts += _network(plan, created)
     if environment.cluster.platform == "eks":
-        facts += _system(environment, created)
+        if environment.cluster.existing is None:
+            facts += _system(environment, created)
         for group in plan.groups:
-            facts += _node_group(environment.name, group, created)
+            facts += _node_group(environment, group, created)
     facts += hyperpod_facts(environment, plan, created)
+    facts += [
+        Fact(about=about, planned=planned, created=found)
+        for about, planned, found in owned.facts(environment, plan, created)
+    ]
     return [*facts, *_messages(environment, created), *_delivery(environment, created)]
 
 
@@ -134,7 +147,7 @@ def _delivery(environment: Environment, created: Created) -> Iterator[Fact]:
     }
     if wanted and argocd:
         known |= {"argocd-role-arn": argocd.role_arn, "argocd-server-url": argocd.server_url}
-    path = f"/disagg/{environment.name}/delivery/"
+    path = f"{environment.parameter_path}/delivery/"
     yield Fact(
         about="delivery: parameters",
         planned=known,
@@ -209,7 +222,7 @@ def _system(environment: Environment, created: Created) -> Iterator[Fact]:
     wanted, system = environment.cluster, _with_role(created, SYSTEM_NODES)
     yield Fact(
         about="system nodes: size, zones",
-        planned=(wanted.system_nodes, len(environment.network.availability_zone_ids)),
+        planned=(wanted.system_nodes, len(subnet_layout(environment.network).system)),
         created=next(((group.desired, len(group.subnet_ids)) for group in system), None),
     )
 
@@ -225,6 +238,7 @@ def _network(plan: Plan, created: Created) -> Iterator[Fact]:
         planned=sorted(
             (one.cidr, one.zone_id, "public" if one.public else "private")
             for one in (layout.fabric, *layout.system, layout.public)
+            if one is not None
         ),
         created=sorted(
             (one.cidr, one.zone_id, "public" if one.public else "private")
@@ -244,7 +258,7 @@ def _network(plan: Plan, created: Created) -> Iterator[Fact]:
     )
 
 
-def _node_group(environment: str, plan: GroupPlan, created: Created) -> Iterator[Fact]:
+def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> Iterator[Fact]:
     name = f"{plan.name} nodes"
     found = _with_role(created, plan.name)
     label = f"{LABEL_NODE_ROLE}={plan.name}"
@@ -258,7 +272,7 @@ def _node_group(environment: str, plan: GroupPlan, created: Created) -> Iterator
         )
         yield Fact(
             about=f"{name}: labels",
-            planned={LABEL_NODE_ENVIRONMENT: environment, LABEL_NODE_ROLE: plan.name},
+            planned={LABEL_NODE_ENVIRONMENT: environment.name, LABEL_NODE_ROLE: plan.name},
             created=dict(sorted(group.labels.items())),
         )
         yield Fact(
@@ -281,6 +295,14 @@ def _node_group(environment: str, plan: GroupPlan, created: Created) -> Iterator
         yield Fact(about=f"{name}: launch template", planned=True, created=template is not None)
         if template is not None:
             yield from _launch_template(name, plan, template, created)
+            yield Fact(
+                about=f"{name}: placement group",
+                planned=plan.placement_group,
+                # Why: CloudFormation names the environment's own group after its stack.
+                created=FABRIC
+                if template.placement_group.startswith(f"{environment.stack_prefix}-")
+                else template.placement_group,
+            )
 
 
 def _launch_template(
@@ -294,14 +316,6 @@ def _launch_template(
         about=f"{name}: market, reservation",
         planned=wanted,
         created=(template.market_type, template.reservation),
-    )
-    yield Fact(
-        about=f"{name}: placement group",
-        planned=plan.placement_group,
-        # Why: CloudFormation names the environment's own group after its stack.
-        created=FABRIC
-        if template.placement_group.startswith("Disagg-")
-        else template.placement_group,
     )
     cards = [(one.card, one.device, one.type) for one in template.interfaces]
     yield Fact(

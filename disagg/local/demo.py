@@ -13,6 +13,7 @@ from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError, Problem
 from disagg.local.aws.deploy import bootstrap, deploy_all
 from disagg.local.aws.endpoint import AwsEndpoint, Target
+from disagg.local.aws.holdings import holdings
 from disagg.local.compare import Created, compare, read_created
 from disagg.local.facts import Fact
 
@@ -67,7 +68,7 @@ def rehearse(checked: Checked, dist: Path, tell: Tell) -> tuple[Written, Created
     facts = compare(environment, created)
     for fact in facts:
         tell(Detail(f"{fact.about}: {_short(fact.created)}"))
-    _refuse(facts)
+    _refuse(facts, environment)
     tell(Done(f"{len(facts)} facts, all as planned"))
     return written, created
 
@@ -96,10 +97,17 @@ def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
     target = Target(account=environment.aws.account, region=environment.aws.region)
     with tempfile.TemporaryDirectory(prefix="disagg-demo-") as directory:
         tell(Step("AWS endpoint on this machine"))
-        with AwsEndpoint(directory=Path(directory), target=target) as endpoint:
-            tell(Done(f"{endpoint.url} stands for account {target.account}, {target.region}"))
+        held = holdings(environment)
+        with AwsEndpoint(directory=Path(directory), target=target, held=held) as endpoint:
+            before = f", which holds {' and '.join(held.ids())}" if held.ids() else ""
+            place = f"account {target.account}, {target.region}{before}"
+            tell(Done(f"{endpoint.url} stands for {place}"))
             tell(Step("cdk bootstrap"))
-            bootstrap(endpoint, lambda line: tell(Sign(line)))
+            bootstrap(
+                endpoint,
+                lambda line: tell(Sign(line)),
+                qualifier=environment.aws.bootstrap_qualifier,
+            )
             tell(Done("toolkit stack created"))
             tell(Step("cdk deploy --all"))
             deployed = deploy_all(
@@ -107,19 +115,22 @@ def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
             )
             tell(Done(", ".join(stack.name for stack in deployed.stacks)))
             tell(Step("Read back with boto3"))
-            created = read_created(endpoint, environment.cluster_name)
+            created = read_created(endpoint, environment.cluster_name, environment.stack_prefix)
             tell(Done(f"{len(created.node_groups)} node groups, {len(created.subnets)} subnets"))
             return created
 
 
-def _refuse(facts: list[Fact]) -> None:
+def _refuse(facts: list[Fact], environment: Environment) -> None:
+    fix = "a defect of the stacks or the endpoint: please report it with the file"
+    if environment.overrides.resources:
+        fix = "see the overrides of the file first; otherwise " + fix
     different = [
         Problem(
             code=MISMATCH,
             path=fact.about,
             got=f"created {_short(fact.created, 400)}",
             need=f"planned {_short(fact.planned, 400)}",
-            fix="a defect of the stacks or the endpoint: please report it with the file",
+            fix=fix,
         )
         for fact in facts
         if not fact.agrees

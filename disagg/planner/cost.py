@@ -102,8 +102,8 @@ def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
 def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]:
     """Return every hourly cost at the planned size, without data transfer and storage."""
     region, pricing = environment.aws.region, environment.pricing
-    endpoints = len(INTERFACE_ENDPOINTS) * len(environment.network.availability_zone_ids)
-    platform = environment.cluster.platform
+    network, platform = environment.network, environment.cluster.platform
+    endpoints = len(INTERFACE_ENDPOINTS) * len(network.availability_zone_ids)
     nodes = group_prices(environment.capacity, platform, region, prices, pricing)
     lines = [
         _line(
@@ -117,17 +117,19 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     ]
     system = environment.cluster.system_type
     small = f"{node_type(system, platform)}, system nodes"
-    other = (
-        (small, environment.cluster.system_nodes, system, OFFERS[platform]),
-        ("EKS control plane", 1, "eks_cluster", Offer.SERVICE),
+    # Why: what others own, they pay for.
+    of_the_vpc = (
         ("NAT gateway", 1, "nat_gateway", Offer.SERVICE),
         ("public IPv4 address of it", 1, "public_ipv4_address", Offer.SERVICE),
-        (
-            "interface endpoints",
-            endpoints,
-            "interface_endpoint",
-            Offer.SERVICE,
-        ),
+        ("interface endpoints", endpoints, "interface_endpoint", Offer.SERVICE),
+    )
+    of_the_cluster = (
+        (small, environment.cluster.system_nodes, system, OFFERS[platform]),
+        ("EKS control plane", 1, "eks_cluster", Offer.SERVICE),
+    )
+    other = (
+        *(() if environment.cluster.existing else of_the_cluster),
+        *(() if network.existing else of_the_vpc),
     )
     # Why: a savings plan or a block is bought for GPU nodes; only the agreement covers the rest.
     rest = Pricing(edp_percent=pricing.edp_percent)

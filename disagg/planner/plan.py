@@ -18,10 +18,12 @@ from disagg.planner.cost import (
     usd_per_hour,
     usd_per_month,
 )
+from disagg.planner.existing import Existing, existing
 from disagg.planner.fabric import Interface, network_interfaces
 from disagg.planner.fit import Idle, full_layout, idle, placement
 from disagg.planner.layout import NodePlan, PodPlan, groups, pod
 from disagg.planner.memory import GpuMemory, gpu_memory
+from disagg.planner.overridden import Overridden, overridden
 from disagg.planner.reservations import Ending, identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
@@ -79,6 +81,10 @@ class Plan:
     """Name and version of each Helm chart to install, in order."""
     suggestion: str
     """The layout that would use the idle GPUs; empty when none are idle or none would."""
+    existing: tuple[Existing, ...]
+    """What is used and not made: neither changed nor part of the cost."""
+    overrides: tuple[Overridden, ...]
+    """What the file changes of what is rendered from this plan, which knows nothing of it."""
 
     @property
     def usd_per_hour(self) -> float:
@@ -154,9 +160,13 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         standard_support_ends=KUBERNETES_VERSIONS[
             environment.cluster.kubernetes_version
         ].standard_support_ends,
-        extended_support_usd_per_hour=extended.usd_per_hour if extended else None,
+        extended_support_usd_per_hour=extended.usd_per_hour
+        if extended and not environment.cluster.existing
+        else None,
         charts=tuple((one.name, one.version) for one in installed(environment)),
         suggestion=_suggestion(environment) if waste else "",
+        existing=existing(environment),
+        overrides=overridden(environment.overrides),
     )
 
 

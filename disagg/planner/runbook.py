@@ -21,7 +21,7 @@ Made by `disagg synth`; times are UTC.
 
 | when | what happens by itself |
 |---|---|
-| {drain} | EventBridge publishes to the topic in `/disagg/{name}/capacity/block-end-topic` |
+| {drain} | EventBridge publishes to the topic in `{parameter}/block-end-topic` |
 {rows}| {end} | it is over |
 
 Both roles are needed to serve: when either loses its nodes, nothing is served.
@@ -94,7 +94,7 @@ _PLAN = {
     "empty": """Empty the group{plural} before SageMaker does: set `desired_nodes: 0` in the file.
 
        disagg synth <the file>
-       make cdk ARGS="deploy Disagg-*-Capacity --app dist/{name}/stacks\"""",
+       make cdk ARGS="deploy {prefix}-*-Capacity --app dist/{name}/stacks\"""",
     "no_node": """That SageMaker gives an empty
    group another plan is not proven: if it refuses, deploy `kind: on_demand` in between.""",
     "before": """Until then HyperPod
@@ -121,6 +121,8 @@ def _page(environment: Environment, members: Mapping[str, GpuGroup], source: End
         "title": title(source),
         "end": source.end,
         "name": environment.name,
+        "prefix": environment.stack_prefix,
+        "parameter": f"{environment.parameter_path}/capacity",
         "groups": " and ".join(f"`capacity.{name}`" for name in names),
         "plural": "s" if len(names) > 1 else "",
         "nodes": sum(one.nodes for one in members.values()),
@@ -147,7 +149,7 @@ def _times(times: BlockTimes) -> dict[str, str]:
 
 def _commands(environment: Environment, members: Mapping[str, GpuGroup]) -> dict[str, str]:
     selectors = [f"disagg/environment={environment.name},disagg/role={name}" for name in members]
-    parameter = f"/disagg/{environment.name}/capacity"
+    parameter = f"{environment.parameter_path}/capacity"
     return {
         "pods": "\n".join(f"       kubectl get nodes -l {one}" for one in selectors)
         + f"\n       kubectl -n {environment.serving_namespace} get pods -o wide",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from disagg.config.environment import Network
+from disagg.config.existing import ExistingNetwork, ExistingSubnet
 
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 22
 """VPC sizes that can be cut this way; /16 is the largest AWS allows."""
@@ -18,32 +19,39 @@ Source: facts of EC2 (50 IPv4 addresses an interface on p5 and p6), catalogue of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subnet:
-    """One subnet to create."""
+    """One subnet."""
 
     name: str
     """PascalCase, unique in the VPC; becomes the construct id."""
     cidr: str
     zone_id: str
     public: bool = False
+    id: str = ""
+    """Of one that exists; empty: it is made."""
+    free_addresses: int | None = None
+    """How many of its addresses are free [count], where others use it too."""
 
     @property
     def usable_addresses(self) -> int:
         """Addresses left for hosts [count]."""
-        return IPv4Network(self.cidr).num_addresses - RESERVED_ADDRESSES
+        most = IPv4Network(self.cidr).num_addresses - RESERVED_ADDRESSES
+        return most if self.free_addresses is None else min(most, self.free_addresses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubnetLayout:
-    """Every subnet of the VPC."""
+    """Every subnet of the VPC that is used."""
 
     fabric: Subnet
     system: tuple[Subnet, ...]
-    public: Subnet
-    """Holds the NAT gateway and nothing else."""
+    public: Subnet | None
+    """Holds the NAT gateway and nothing else; None in a VPC of others."""
 
 
 def subnet_layout(network: Network) -> SubnetLayout:
     """Return the subnets of a VPC: half of it for GPU nodes, a sixteenth for each other use.
+
+    Of a VPC that exists: those the file names.
 
     Args:
         network: A checked network; its prefix lies between /16 and /22 and it has two to six zones.
@@ -61,6 +69,8 @@ def subnet_layout(network: Network) -> SubnetLayout:
         >>> layout.fabric.cidr, layout.system[0].cidr, layout.public.cidr
         ('10.42.0.0/17', '10.42.128.0/20', '10.42.240.0/20')
     """
+    if network.existing is not None:
+        return _named(network.existing)
     whole = IPv4Network(network.cidr)
     fabric, rest = whole.subnets(prefixlen_diff=1)
     slices = list(rest.subnets(prefixlen_diff=3))
@@ -74,4 +84,20 @@ def subnet_layout(network: Network) -> SubnetLayout:
         public=Subnet(
             name="Public", cidr=str(slices[-1]), zone_id=network.fabric_zone_id, public=True
         ),
+    )
+
+
+def _named(existing: ExistingNetwork) -> SubnetLayout:
+    return SubnetLayout(
+        fabric=_subnet("Fabric", existing.fabric_subnet),
+        system=tuple(
+            _subnet(f"System{number}", one) for number, one in enumerate(existing.system_subnets, 1)
+        ),
+        public=None,
+    )
+
+
+def _subnet(name: str, one: ExistingSubnet) -> Subnet:
+    return Subnet(
+        name=name, cidr=one.cidr, zone_id=one.zone_id, id=one.id, free_addresses=one.free_addresses
     )

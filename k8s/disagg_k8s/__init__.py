@@ -10,6 +10,7 @@ from disagg_k8s.disruption import DisruptionBudgets
 from disagg_k8s.identity import ServiceAccounts
 from disagg_k8s.namespaces import Namespaces, PriorityClasses
 from disagg_k8s.network import NetworkPolicies
+from disagg_k8s.overrides import patched
 from disagg_k8s.pools import DecodePool, PrefillPool
 from disagg_k8s.router import Router
 
@@ -29,6 +30,7 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
         `{"00-namespaces.yaml": [...], ...}`; `yaml_out.dump_all` turns a list into a file.
 
     Raises:
+        InvalidInputError: An override of the file matches nothing or cannot be applied.
         KeyError: The environment was not checked: a model, image profile or instance type is
         unknown.
     """
@@ -47,4 +49,5 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
         ),
         "70-router": Router(app, "Router", environment=environment),
     }
-    return {f"{name}.yaml": chart.objects() for name, chart in charts.items()}
+    rendered = {f"{name}.yaml": chart.objects() for name, chart in charts.items()}
+    return patched(rendered, environment.overrides.manifests)

@@ -39,7 +39,7 @@ class NetworkPolicies(Concern):
         from_pool = {"podSelector": {"matchLabels": names.pool_selector(environment)}}
         server, nixl = _port(names.SERVER_PORT), _port(names.NIXL_PORT)
         proxy, ready = _port(names.PROXY_PORT), _port(names.READY_PORT)
-        clients = {"ipBlock": {"cidr": environment.network.cidr}}
+        clients = [{"ipBlock": {"cidr": cidr}} for cidr in environment.network.cidrs]
         for namespace in (serving, router):
             self._allow(namespace, "deny-by-default", {}, [])
         self._allow(
@@ -55,13 +55,13 @@ class NetworkPolicies(Concern):
             serving,
             names.BASELINE,
             names.selector(environment, names.BASELINE),
-            [{"from": [clients], "ports": [server]}],
+            [{"from": clients, "ports": [server]}],
         )
         self._allow(
             router,
             names.ROUTER,
             names.selector(environment, names.ROUTER),
-            [{"from": [clients], "ports": [proxy, ready]}],
+            [{"from": clients, "ports": [proxy, ready]}],
         )
 
     def _allow(

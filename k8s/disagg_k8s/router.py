@@ -220,7 +220,7 @@ def _service(environment: Environment, selector: names.Labels) -> Json:
         "type": "LoadBalancer",
         "loadBalancerClass": "service.k8s.aws/nlb",
         "loadBalancerSourceRanges": [
-            environment.network.cidr,
+            *environment.network.cidrs,
             *environment.cluster.client_cidrs,
         ],
         "allocateLoadBalancerNodePorts": False,

@@ -11,20 +11,30 @@ ENVIRONMENT_TAG = "disagg:environment"
 """Tag of everything an environment owns, the VPC and nodes too: find by it, bill by it."""
 
 
-def stack_name(environment_name: str, layer: str) -> str:
+def stack_name(environment_name: str, layer: str, prefix: str = "Disagg") -> str:
     """Return the name of a stack; different environments never get one name, since the dashes stay.
 
+    Args:
+        environment_name: Name of the environment.
+        layer: Which of its stacks.
+        prefix: First word, without a dash: with one, two environments could share a name.
+
     Example:
-        >>> stack_name("pilot", "Network"), stack_name("eu-1", "Network")
-        ('Disagg-Pilot-Network', 'Disagg-Eu-1-Network')
+        >>> stack_name("pilot", "Network"), stack_name("eu-1", "Network", "acme")
+        ('Disagg-Pilot-Network', 'acme-Eu-1-Network')
     """
     parts = (part.capitalize() for part in environment_name.split("-"))
-    return f"Disagg-{'-'.join(parts)}-{layer}"
+    return f"{prefix}-{'-'.join(parts)}-{layer}"
 
 
 def tags_of(environment: Environment) -> dict[str, str]:
     """Return the tags nodes and volumes carry, which launch templates must name themselves."""
-    return {ENVIRONMENT_TAG: environment.name}
+    return {ENVIRONMENT_TAG: environment.name, **environment.aws.tags}
+
+
+def _boundary(arn: str | None) -> cdk.PermissionsBoundary | None:
+    """Return what bounds every role of a stack: L1 roles too, which a property injector misses."""
+    return None if arn is None else cdk.PermissionsBoundary.from_arn(arn)
 
 
 def scripts_bucket(environment: Environment) -> str:
@@ -52,7 +62,7 @@ class EnvironmentStack(cdk.Stack):
     ) -> None:
         super().__init__(
             scope,
-            stack_name(environment.name, layer),
+            stack_name(environment.name, layer, environment.stack_prefix),
             env=cdk.Environment(account=environment.aws.account, region=environment.aws.region),
             description=description,
             # Why: the template then says nothing of the tool that made it, and equal files give
@@ -61,9 +71,15 @@ class EnvironmentStack(cdk.Stack):
             # Why: the CLI checks the bootstrap version itself before it deploys (it is in the
             # manifest); the rule would add a parameter that the offline AWS endpoint cannot update.
             synthesizer=synthesizer
-            or cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            or cdk.DefaultStackSynthesizer(
+                generate_bootstrap_version_rule=False,
+                qualifier=environment.aws.bootstrap_qualifier,
+            ),
+            permissions_boundary=_boundary(environment.aws.permissions_boundary),
         )
-        self._parameters = f"/disagg/{environment.name}/{layer.lower()}"
+        self.layer = layer
+        """Which layer it is, such as `Capacity`."""
+        self._parameters = f"{environment.parameter_path}/{layer.lower()}"
         for key, value in tags_of(environment).items():
             # Guard: tags of a placement group are create-only; tags of the stack itself would reach
             # it too.
@@ -72,7 +88,7 @@ class EnvironmentStack(cdk.Stack):
             )
 
     def publish(self, name: str, value: str) -> None:
-        """Write a value to the SSM parameter `/disagg/<environment>/<layer>/<name>`."""
+        """Write a value to the SSM parameter `/<prefix>/<environment>/<layer>/<name>`."""
         construct_id = "".join(part.capitalize() for part in name.split("-")) + "Parameter"
         ssm.StringParameter(
             self, construct_id, parameter_name=f"{self._parameters}/{name}", string_value=value

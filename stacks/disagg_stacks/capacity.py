@@ -18,6 +18,8 @@ from disagg_constructs import (
     EfaFabric,
     EfaFabricProps,
     EksCluster,
+    ExistingCluster,
+    ExistingNetwork,
     GpuNodeGroup,
     GpuNodeGroupProps,
     Network,
@@ -34,8 +36,8 @@ class CapacityStack(EnvironmentStack):
         scope: cdk.App | cdk.Stage,
         *,
         environment: Environment,
-        network: Network,
-        cluster: EksCluster,
+        network: Network | ExistingNetwork,
+        cluster: EksCluster | ExistingCluster,
     ) -> None:
         super().__init__(
             scope,

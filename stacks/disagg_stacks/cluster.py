@@ -13,6 +13,9 @@ from disagg.config.environment import Environment
 from disagg_constructs import (
     EksCluster,
     EksClusterProps,
+    ExistingCluster,
+    ExistingClusterProps,
+    ExistingNetwork,
     LifecycleBucket,
     LifecycleBucketProps,
     Network,
@@ -23,19 +26,56 @@ from disagg_stacks.base import EnvironmentStack, scripts_bucket, tags_of
 
 
 class ClusterStack(EnvironmentStack):
-    """EKS cluster, system nodes, and the identity of the load balancer controller."""
+    """EKS cluster, system nodes, and the identity of the load balancer controller.
+
+    Of a cluster of others: only its name and security group, for people and tools.
+    """
+
+    cluster: EksCluster | ExistingCluster
+    """What nodes join."""
+    load_balancer: PodIdentity
+    """Identity of the load balancer controller; not there in a cluster of others."""
+
+    @property
+    def made(self) -> EksCluster:
+        """The cluster, where it is made here: what only then can be had asks for it."""
+        assert isinstance(self.cluster, EksCluster)  # noqa: S101  Why: DISAGG-OWN-016.
+        return self.cluster
 
     def __init__(
-        self, scope: cdk.App | cdk.Stage, *, environment: Environment, network: Network
+        self,
+        scope: cdk.App | cdk.Stage,
+        *,
+        environment: Environment,
+        network: Network | ExistingNetwork,
     ) -> None:
+        existing = environment.cluster.existing
         super().__init__(
             scope,
             environment=environment,
             layer="Cluster",
-            description="EKS for disaggregated LLM inference",
+            description="Names of an EKS cluster for disaggregated LLM inference"
+            if existing
+            else "EKS for disaggregated LLM inference",
         )
+        if existing is not None:
+            self.cluster = ExistingCluster(
+                self,
+                "Cluster",
+                props=ExistingClusterProps(
+                    cluster_name=existing.name, security_group_id=existing.security_group_id
+                ),
+            )
+        else:
+            self.cluster = self._new(environment, network)
+        self.publish("name", self.cluster.cluster_name)
+        if isinstance(self.cluster, EksCluster):
+            self.publish("endpoint", self.cluster.endpoint)
+        self.publish("security-group-id", self.cluster.security_group.security_group_id)
+
+    def _new(self, environment: Environment, network: Network | ExistingNetwork) -> EksCluster:
         plan = environment.cluster
-        self.cluster = EksCluster(
+        made = EksCluster(
             self,
             "Cluster",
             props=EksClusterProps(
@@ -55,8 +95,8 @@ class ClusterStack(EnvironmentStack):
             self,
             "LoadBalancerController",
             props=PodIdentityProps(
-                cluster_name=self.cluster.cluster_name,
-                cluster_arn=self.cluster.cluster_arn,
+                cluster_name=made.cluster_name,
+                cluster_arn=made.cluster_arn,
                 namespace=LOAD_BALANCER_NAMESPACE,
                 service_account=LOAD_BALANCER_SERVICE_ACCOUNT,
                 statements=[self._statement(one) for one in LOAD_BALANCER_CONTROLLER_STATEMENTS],
@@ -68,9 +108,7 @@ class ClusterStack(EnvironmentStack):
                 "LifecycleBucket",
                 props=LifecycleBucketProps(name=scripts_bucket(environment)),
             )
-        self.publish("name", self.cluster.cluster_name)
-        self.publish("endpoint", self.cluster.endpoint)
-        self.publish("security-group-id", self.cluster.security_group.security_group_id)
+        return made
 
     def _statement(self, row: IamStatement) -> iam.PolicyStatement:
         return iam.PolicyStatement.from_json(

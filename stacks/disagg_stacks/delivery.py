@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 
 from disagg.config.delivery import ArgoCdCapability
 from disagg.config.environment import Environment
-from disagg_constructs import ArgoCd, ArgoCdProps, EksCluster, Network
+from disagg_constructs import ArgoCd, ArgoCdProps, EksCluster, ExistingNetwork, Network
 from disagg_stacks.base import EnvironmentStack
 
 
@@ -17,7 +17,7 @@ class DeliveryStack(EnvironmentStack):
         scope: cdk.App | cdk.Stage,
         *,
         environment: Environment,
-        network: Network,
+        network: Network | ExistingNetwork,
         cluster: EksCluster,
         load_balancer_role: iam.IRole,
     ) -> None:

@@ -18,6 +18,7 @@ from disagg_constructs import (
     EfaFabric,
     EfaFabricProps,
     EksCluster,
+    ExistingNetwork,
     HyperPodCluster,
     HyperPodClusterProps,
     HyperPodGroup,
@@ -47,7 +48,7 @@ class HyperPodStack(EnvironmentStack):
         scope: cdk.App | cdk.Stage,
         *,
         environment: Environment,
-        network: Network,
+        network: Network | ExistingNetwork,
         cluster: EksCluster,
     ) -> None:
         bucket = scripts_bucket(environment)
@@ -56,7 +57,7 @@ class HyperPodStack(EnvironmentStack):
             environment=environment,
             layer="Capacity",
             description="HyperPod nodes for disaggregated LLM inference",
-            synthesizer=scripts_synthesizer(bucket),
+            synthesizer=scripts_synthesizer(bucket, environment.aws.bootstrap_qualifier),
         )
         hyperpod = environment.cluster.on_hyperpod
         assert hyperpod is not None  # noqa: S101  Why: `build` makes this stack on HyperPod only.
@@ -92,7 +93,7 @@ class HyperPodStack(EnvironmentStack):
             self.publish("block-end-topic", end.topic.topic_arn)
 
 
-def _system(environment: Environment, network: Network) -> HyperPodGroup:
+def _system(environment: Environment, network: Network | ExistingNetwork) -> HyperPodGroup:
     return HyperPodGroup(
         name=SYSTEM_NODES,
         instance_type=environment.cluster.system_type,
@@ -103,7 +104,11 @@ def _system(environment: Environment, network: Network) -> HyperPodGroup:
 
 
 def _gpu_group(
-    name: str, plan: GpuGroup, environment: Environment, network: Network, hyperpod: HyperPod
+    name: str,
+    plan: GpuGroup,
+    environment: Environment,
+    network: Network | ExistingNetwork,
+    hyperpod: HyperPod,
 ) -> HyperPodGroup:
     checks = [_CHECKS[one] for one in hyperpod.deep_health_checks]
     return HyperPodGroup(

@@ -10,6 +10,7 @@ from disagg_stacks.cluster import ClusterStack
 from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
+from disagg_stacks.overrides import override
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,22 +31,37 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         scope: An app made with the context of `cdk.json`, or a stage of somebody else's pipeline.
         environment: A checked environment; an unchecked one fails with what the planner or CDK
         says.
+
+    Raises:
+        InvalidInputError: An override of the file names no resource.
     """
     network = NetworkStack(scope, environment=environment)
     cluster = ClusterStack(scope, environment=environment, network=network.network)
-    made_of = HyperPodStack if environment.cluster.platform == "hyperpod" else CapacityStack
-    capacity = made_of(
-        scope, environment=environment, network=network.network, cluster=cluster.cluster
-    )
+    if environment.network.existing is not None:
+        # Why: the cluster takes nothing from a stack that only names what others own.
+        cluster.add_stack_dependency(network)
+    capacity: CapacityStack | HyperPodStack
+    if environment.cluster.platform == "hyperpod":
+        capacity = HyperPodStack(
+            scope, environment=environment, network=network.network, cluster=cluster.made
+        )
+    else:
+        capacity = CapacityStack(
+            scope, environment=environment, network=network.network, cluster=cluster.cluster
+        )
     delivery = (
         DeliveryStack(
             scope,
             environment=environment,
             network=network.network,
-            cluster=cluster.cluster,
+            cluster=cluster.made,
             load_balancer_role=cluster.load_balancer.role,
         )
         if environment.delivery
         else None
     )
+    if environment.cluster.existing is not None:
+        capacity.add_stack_dependency(cluster)
+    every = (network, cluster, capacity, delivery)
+    override([one for one in every if one is not None], environment.overrides.resources)
     return Stacks(network=network, cluster=cluster, capacity=capacity, delivery=delivery)

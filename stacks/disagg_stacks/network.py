@@ -3,32 +3,54 @@
 import aws_cdk as cdk
 
 from disagg.config.environment import Environment
-from disagg_constructs import Network, NetworkProps
+from disagg.config.existing import ExistingNetwork as ExistingConfig
+from disagg_constructs import ExistingNetwork, ExistingNetworkProps, Network, NetworkProps
 from disagg_stacks.base import EnvironmentStack
 
 
 class NetworkStack(EnvironmentStack):
-    """VPC, subnets, endpoints and flow log of an environment."""
+    """VPC, subnets, endpoints and flow log of an environment; of a VPC of others, only its ids."""
+
+    network: Network | ExistingNetwork
+    """Where the other layers are."""
 
     def __init__(self, scope: cdk.App | cdk.Stage, *, environment: Environment) -> None:
+        plan = environment.network
         super().__init__(
             scope,
             environment=environment,
             layer="Network",
-            description="VPC for disaggregated LLM inference",
+            description="Names of a VPC for disaggregated LLM inference"
+            if plan.existing
+            else "VPC for disaggregated LLM inference",
         )
-        plan = environment.network
-        self.network = Network(
-            self,
-            "Network",
-            props=NetworkProps(
-                cidr=plan.cidr,
-                availability_zone_ids=plan.availability_zone_ids,
-                fabric_zone_id=plan.fabric_zone_id,
-            ),
+        self.network = (
+            self._existing(plan.cidr, plan.existing)
+            if plan.existing
+            else Network(
+                self,
+                "Network",
+                props=NetworkProps(
+                    cidr=plan.cidr,
+                    availability_zone_ids=plan.availability_zone_ids,
+                    fabric_zone_id=plan.fabric_zone_id,
+                ),
+            )
         )
         self.publish("vpc-id", self.network.vpc.vpc_id)
         self.publish("fabric-subnet-id", self.network.fabric_subnet.subnet_id)
         self.publish(
             "system-subnet-ids", ",".join(one.subnet_id for one in self.network.system_subnets)
+        )
+
+    def _existing(self, cidr: str, plan: ExistingConfig) -> ExistingNetwork:
+        return ExistingNetwork(
+            self,
+            "Network",
+            props=ExistingNetworkProps(
+                vpc_id=plan.vpc_id,
+                cidr=cidr,
+                fabric_subnet_id=plan.fabric_subnet.id,
+                system_subnets=[(one.id, one.zone_id) for one in plan.system_subnets],
+            ),
         )

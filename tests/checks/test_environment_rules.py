@@ -60,6 +60,38 @@ def argocd(**more: Any) -> dict[str, Any]:
     return one | more
 
 
+def held(number: int, cidr: str, zone: str, free: int | None = None) -> dict[str, Any]:
+    """Return a subnet that exists."""
+    one = {"id": f"subnet-{number:017x}", "cidr": cidr, "zone_id": zone}
+    return one if free is None else one | {"free_addresses": free}
+
+
+SYSTEM = held(2, "10.42.64.0/24", "usw2-az1")
+
+
+CLUSTER = {
+    "name": "platform",
+    "security_group_id": "sg-0123456789abcdef0",
+    "vpc_cni_version": "v1.21.1-eksbuild.1",
+}
+
+
+def existing_network(**more: Any) -> dict[str, Any]:
+    """Return edits that put the pilot into a VPC of others."""
+    given = {
+        "vpc_id": "vpc-0123456789abcdef0",
+        "fabric_subnet": held(1, "10.42.0.0/18", "usw2-az2"),
+        "system_subnets": [SYSTEM, held(3, "10.42.65.0/24", "usw2-az2")],
+    }
+    return {"network.existing": given | more}
+
+
+def patch(*operations: dict[str, Any]) -> dict[str, Any]:
+    """Return an override of the pilot's prefill pool."""
+    return {"target": {"kind": "Deployment", "name": "prefill"}, "patch": list(operations)}
+
+
+RESOURCE = {"stack": "Capacity", "path": "Fabric", "property": "Properties.X", "value": 1}
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
 PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
@@ -89,6 +121,81 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-AWS-002": Pair(
         {"cluster.administrators": ["arn:aws-cn:iam::123456789012:role/x"]},
         {"cluster.administrators": ["arn:aws:iam::123456789012:role/team/x"]},
+    ),
+    "DISAGG-OWN-001": Pair(
+        {"aws.tags": {"cost-center": "a,b"}}, {"aws.tags": {"Kosten/Stelle": "a b_c.d:e=f+g-h@é"}}
+    ),
+    "DISAGG-OWN-002": Pair(
+        {"aws.tags": {"Team": "a", "team": "b"}}, {"aws.tags": {"Team": "a", "Teams": "b"}}
+    ),
+    "DISAGG-OWN-003": Pair(
+        {"aws.tags": {f"t{number}": "x" for number in range(41)}},
+        {"aws.tags": {f"t{number}": "x" for number in range(40)}},
+    ),
+    "DISAGG-OWN-004": Pair(
+        {"aws.permissions_boundary": "arn:aws:iam::210987654321:policy/b"},
+        {"aws.permissions_boundary": "arn:aws:iam::123456789012:policy/team/b"},
+    ),
+    "DISAGG-OWN-005": Pair({"aws.name_prefix": "AwsTeam"}, {"aws.name_prefix": "Acme"}),
+    "DISAGG-OWN-008": Pair(
+        existing_network(other_cidrs=["10.42.128.0/17"]),
+        existing_network(other_cidrs=["100.64.0.0/16"]),
+    ),
+    "DISAGG-OWN-009": Pair(
+        existing_network(fabric_subnet=held(1, "100.64.0.0/18", "usw2-az2")),
+        existing_network(
+            fabric_subnet=held(1, "100.64.0.0/18", "usw2-az2"), other_cidrs=["100.64.0.0/16"]
+        ),
+    ),
+    "DISAGG-OWN-010": Pair(
+        existing_network(fabric_subnet=held(1, "10.42.64.0/18", "usw2-az2")),
+        existing_network(fabric_subnet=held(1, "10.42.0.0/18", "usw2-az2")),
+    ),
+    "DISAGG-OWN-011": Pair(
+        existing_network() | {"network.fabric_zone_id": "usw2-az1"},
+        existing_network(fabric_subnet=held(1, "10.42.0.0/18", "usw2-az1"))
+        | {"network.fabric_zone_id": "usw2-az1"},
+    ),
+    "DISAGG-OWN-012": Pair(
+        existing_network(system_subnets=[SYSTEM, held(3, "10.42.65.0/24", "usw2-az2", 58)]),
+        existing_network(system_subnets=[SYSTEM, held(3, "10.42.65.0/24", "usw2-az2", 59)]),
+    ),
+    "DISAGG-OWN-013": Pair(
+        {"cluster.administrators": REMOVE},
+        existing_network() | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE},
+    ),
+    "DISAGG-OWN-014": Pair(
+        {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE},
+        existing_network() | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE},
+    ),
+    "DISAGG-OWN-015": Pair(
+        existing_network() | {"cluster.existing": CLUSTER | {"vpc_cni_version": "v1.18.4"}},
+        existing_network() | {"cluster.existing": CLUSTER | {"vpc_cni_version": "v1.18.5"}},
+    ),
+    "DISAGG-OWN-016": Pair(
+        existing_network()
+        | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE}
+        | {"cluster.platform": "hyperpod", "delivery": {}},
+        existing_network()
+        | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE}
+        | {"cluster.platform": "eks"},
+    ),
+    # sagemaker-, 44, - and eight digits are 63 characters.
+    "DISAGG-OWN-017": Pair(
+        HYPERPOD | {"aws.name_prefix": "a" * 14, "name": "b" * 30},
+        HYPERPOD | {"aws.name_prefix": "a" * 13, "name": "b" * 30},
+    ),
+    "DISAGG-OVR-001": Pair(
+        {"overrides.manifests": [patch({"op": "replace", "path": "/spec/replicas"})]},
+        {"overrides.manifests": [patch({"op": "remove", "path": "/spec/replicas"})]},
+    ),
+    "DISAGG-OVR-002": Pair(
+        {"overrides.resources": [RESOURCE | {"logical_id": "Fabric"}]},
+        {"overrides.resources": [RESOURCE]},
+    ),
+    "DISAGG-OVR-003": Pair(
+        {"overrides.resources": [RESOURCE | {"property": "DeletionPolicy"}]},
+        {"overrides.resources": [RESOURCE | {"property": "Properties.Tags.0.Value"}]},
     ),
     "DISAGG-NET-001": Pair({"network.cidr": "10.42.0.1/16"}, {"network.cidr": "10.42.0.0/18"}),
     "DISAGG-NET-002": Pair({"network.cidr": "10.42.0.0/23"}, {"network.cidr": "10.42.0.0/22"}),

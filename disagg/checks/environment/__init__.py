@@ -9,9 +9,12 @@ from disagg.checks.environment import (
     budget_rules,
     capacity_rules,
     delivery_rules,
+    existing_rules,
     hyperpod_rules,
     model_rules,
     network_rules,
+    organisation_rules,
+    override_rules,
     reservation_rules,
 )
 from disagg.checks.rule import Finding, Rule, rules_of, run
@@ -30,6 +33,9 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     budget_rules,
     delivery_rules,
     workload_rules,
+    organisation_rules,
+    override_rules,
+    existing_rules,
 )
 
 

@@ -33,7 +33,7 @@ def suggest(wrong: str, known: list[str], *, otherwise: str) -> str:
     return f"did you mean {near[0]!r}?" if near else otherwise
 
 
-def _ipv4(text: str) -> IPv4Network | str:
+def ipv4(text: str) -> IPv4Network | str:
     """Return the network, or in words why the text is none."""
     try:
         network = IPv4Network(text)
@@ -41,6 +41,11 @@ def _ipv4(text: str) -> IPv4Network | str:
         return str(error)
     # Why: Python also reads 10.0.0.0/255.0.0.0, which AWS does not.
     return network if str(network) == text else f"{text} is not written as {network}"
+
+
+def is_private(network: IPv4Network) -> bool:
+    """Tell whether a range is one that no host of the internet has."""
+    return any(network.subnet_of(private) for private in _PRIVATE)
 
 
 @rule("DISAGG-NAME-001")
@@ -105,11 +110,11 @@ def vpc_range_is_a_private_ipv4_network(network: Network) -> Iterator[Finding]:
 
     Public ranges in a VPC hide the real hosts of the internet behind them.
     """
-    whole = _ipv4(network.cidr)
+    whole = ipv4(network.cidr)
     at = ("network", "cidr")
     if isinstance(whole, str):
         yield Finding(at=at, got=whole, need="CIDR notation", fix="for instance 10.42.0.0/16")
-    elif not any(whole.subnet_of(private) for private in _PRIVATE):
+    elif not is_private(whole):
         yield Finding(
             at=at,
             got=f"{network.cidr} is public",
@@ -120,12 +125,12 @@ def vpc_range_is_a_private_ipv4_network(network: Network) -> Iterator[Finding]:
 
 @rule("DISAGG-NET-002")
 def vpc_range_can_be_cut(network: Network) -> Iterator[Finding]:
-    """The VPC's range is between /16 and /22.
+    """The range of a VPC that is made here is between /16 and /22.
 
     /16 is the largest AWS allows. Half of the range is the fabric subnet; below /22 the slices for
     the control plane, endpoints and system nodes become too small for a warm VPC CNI.
     """
-    whole = _ipv4(network.cidr)
+    whole = None if network.existing else ipv4(network.cidr)
     if isinstance(whole, IPv4Network) and not LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX:
         too = "small" if whole.prefixlen > SMALLEST_PREFIX else "large"
         got = f"/{whole.prefixlen} is too {too} ({whole.num_addresses:,} addresses)"
@@ -148,7 +153,7 @@ def service_range_is_private_and_apart(network: Network, cluster: Cluster) -> It
     KubernetesNetworkConfigRequest.serviceIpv4Cidr.
     """
     at = ("cluster", "service_cidr")
-    service, whole = _ipv4(cluster.service_cidr), _ipv4(network.cidr)
+    service = ipv4(cluster.service_cidr)
     if isinstance(service, str):
         yield Finding(at=at, got=service, need="CIDR notation", fix="for instance 172.20.0.0/16")
         return
@@ -158,11 +163,14 @@ def service_range_is_private_and_apart(network: Network, cluster: Cluster) -> It
     ):
         need = "a /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         yield Finding(at=at, got=f"got {service}", need=need, fix="for instance 172.20.0.0/16")
-    if isinstance(whole, IPv4Network) and service.overlaps(whole):
-        fix = "change one of the two; 172.20.0.0/16 is the default here"
-        yield Finding(
-            at=at, got=f"{service} overlaps network.cidr {whole}", need="ranges apart", fix=fix
-        )
+    for text in network.cidrs:
+        whole = ipv4(text)
+        if isinstance(whole, IPv4Network) and service.overlaps(whole):
+            what = "network.cidr" if text == network.cidr else "network.existing.other_cidrs"
+            fix = "change one of the two; 172.20.0.0/16 is the default here"
+            yield Finding(
+                at=at, got=f"{service} overlaps {what} {whole}", need="ranges apart", fix=fix
+            )
 
 
 @rule("DISAGG-NET-004")
@@ -215,11 +223,7 @@ def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> I
     The VPC CNI keeps one whole interface of a node warm: 50 addresses on these types. A subnet that
     runs out shows as pods that stay in ContainerCreating, long after the nodes are paid for.
     """
-    whole = _ipv4(network.cidr)
-    if (
-        not isinstance(whole, IPv4Network)
-        or not LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX
-    ):
+    if not _has_a_fabric_subnet(network):
         return
     count = sum(group.nodes for group in groups(capacity).values())
     fabric = subnet_layout(network).fabric
@@ -227,8 +231,20 @@ def fabric_subnet_holds_the_gpu_nodes(network: Network, capacity: Capacity) -> I
     if wanted > fabric.usable_addresses:
         got = f"{count} GPU nodes take {wanted:,} addresses"
         need = f"at most {fabric.usable_addresses:,}, what the fabric subnet {fabric.cidr} has"
+        at: tuple[str, ...] = ("network", "cidr")
         fix = "use a larger network.cidr, or fewer nodes"
-        yield Finding(at=("network", "cidr"), got=got, need=need, fix=fix)
+        if network.existing:
+            at = ("network", "existing", "fabric_subnet", "cidr")
+            fix = "name a larger subnet in the zone, or fewer nodes"
+        yield Finding(at=at, got=got, need=need, fix=fix)
+
+
+def _has_a_fabric_subnet(network: Network) -> bool:
+    """Tell whether the fabric subnet can be worked out; what is wrong else, other rules say."""
+    if network.existing:
+        return isinstance(ipv4(network.existing.fabric_subnet.cidr), IPv4Network)
+    whole = ipv4(network.cidr)
+    return isinstance(whole, IPv4Network) and LARGEST_PREFIX <= whole.prefixlen <= SMALLEST_PREFIX
 
 
 @rule("DISAGG-NET-007")
@@ -237,14 +253,14 @@ def client_ranges_are_private_networks(cluster: Cluster) -> Iterator[Finding]:
 
     Both are private: a public range, or 0.0.0.0/0, could only be a mistake.
     """
-    services = _ipv4(cluster.service_cidr)
+    services = ipv4(cluster.service_cidr)
     for index, cidr in enumerate(cluster.client_cidrs):
-        network = _ipv4(cidr)
+        network = ipv4(cidr)
         at = ("cluster", "client_cidrs", index)
         need, fix = "a private range in CIDR notation", "for instance 10.0.0.0/16"
         if isinstance(network, str):
             yield Finding(at=at, got=network, need=need, fix=fix)
-        elif not any(network.subnet_of(private) for private in _PRIVATE):
+        elif not is_private(network):
             yield Finding(at=at, got=f"{cidr} is public", need=need, fix=fix)
         elif isinstance(services, IPv4Network) and network.overlaps(services):
             got = f"{cidr} overlaps the service range {services}"

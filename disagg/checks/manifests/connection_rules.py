@@ -139,7 +139,7 @@ def the_load_balancer_gets_through(
     as for anybody. With the checked port closed, its target never gets healthy while every pod is
     ready.
     """
-    vpc = IPv4Network(environment.network.cidr)
+    ranges = [IPv4Network(cidr) for cidr in environment.network.cidrs]
     for service, given, behind in manifests.load_balancers():
         asked = {port.get("targetPort", port["port"]) for port in service["spec"]["ports"]}
         check = given.get("healthcheck-port", "traffic-port")
@@ -147,10 +147,12 @@ def the_load_balancer_gets_through(
             found = {c.resolve(port) for c in pod.containers for port in asked} - {None}
             wanted = found | ({int(check)} if check.isdecimal() else set())
             for number in sorted(port for port in wanted if port is not None):
-                if not any(_covers(peer, vpc) for peer, _ in _peers(manifests, pod, number)):
-                    yield Finding(
-                        at=(title(pod.data),),
-                        got=f"the load balancer may not reach port {number}",
-                        need=f"the ports it sends to and checks open to {vpc}",
-                        fix="allow them in a NetworkPolicy",
-                    )
+                peers = [peer for peer, _ in _peers(manifests, pod, number)]
+                for vpc in ranges:
+                    if not any(_covers(peer, vpc) for peer in peers):
+                        yield Finding(
+                            at=(title(pod.data),),
+                            got=f"the load balancer may not reach port {number}",
+                            need=f"the ports it sends to and checks open to {vpc}",
+                            fix="allow them in a NetworkPolicy",
+                        )

@@ -86,15 +86,21 @@ def assembly_target(assembly: Path) -> Target:
     return Target(account=match[1], region=match[2])
 
 
-def bootstrap(endpoint: AwsEndpoint, on_line: OnLine) -> float:
+def bootstrap(endpoint: AwsEndpoint, on_line: OnLine, *, qualifier: str | None = None) -> float:
     """Run `cdk bootstrap` for the endpoint's account and region; return how long it took [s].
+
+    Args:
+        endpoint: Where to.
+        on_line: Gets each line of the CLI.
+        qualifier: Of a bootstrap of one's own. Default: the CDK's.
 
     Raises:
         DeployError: the CLI failed.
     """
     target = endpoint.target
     started = time.monotonic()
-    _run(endpoint, on_line, "bootstrap", f"aws://{target.account}/{target.region}", *_COMMON)
+    own = ("--qualifier", qualifier) if qualifier else ()
+    _run(endpoint, on_line, "bootstrap", f"aws://{target.account}/{target.region}", *own, *_COMMON)
     return time.monotonic() - started
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from disagg.local.aws.holdings import Holdings
 from disagg.local.processes import Process, ProcessError, Service
 from disagg.node import tool_environment
 
@@ -29,7 +30,7 @@ class Target:
 
 
 class AwsEndpoint:
-    """An AWS of our own on loopback, empty at the start and gone at the end.
+    """An AWS of our own on loopback: at the start it holds what it is given, at the end it is gone.
 
     Everything that it or a tool with its `environment()` writes is below `directory`.
 
@@ -40,8 +41,11 @@ class AwsEndpoint:
         'us-east-2'
     """
 
-    def __init__(self, *, directory: Path, target: Target | None = None) -> None:
+    def __init__(
+        self, *, directory: Path, target: Target | None = None, held: Holdings | None = None
+    ) -> None:
         self.directory = directory.resolve()
+        self._held = held or Holdings()
         self.target = target or Target()
         # Why: one session, because each reads the descriptions of the services anew (EC2: 0.1 s).
         self._session: Any = boto3.Session(
@@ -50,6 +54,7 @@ class AwsEndpoint:
             region_name=self.target.region,
         )
         self._port_file = self.directory / "aws-endpoint.port"
+        self._holdings_file = self.directory / "aws-holdings.json"
         self._process = Process(
             Service(
                 name="AWS endpoint",
@@ -59,6 +64,10 @@ class AwsEndpoint:
                     "disagg.local.aws.server",
                     "--port-file",
                     str(self._port_file),
+                    "--holdings",
+                    str(self._holdings_file),
+                    "--region",
+                    self.target.region,
                 ],
                 log=self.directory / "aws-endpoint.log",
                 ready=self._answers,
@@ -71,6 +80,7 @@ class AwsEndpoint:
         self.directory.mkdir(parents=True, exist_ok=True)
         # Guard: the port of an earlier run would name someone else's server.
         self._port_file.unlink(missing_ok=True)
+        self._holdings_file.write_text(self._held.to_json())
         self._process.__enter__()
         return self
 

@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from disagg.local.aws.extension import install
+from disagg.local.aws.holdings import Holdings, put
 
 HOST = "127.0.0.1"
 
@@ -26,9 +27,10 @@ def _write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def serve(port_file: Path) -> None:
-    """Serve until the process is ended."""
+def serve(port_file: Path, held: Holdings, region: str) -> None:
+    """Serve until the process is ended, an account that holds something before or nothing."""
     install()
+    put(held, os.environ["MOTO_ACCOUNT_ID"], region)
     application = DomainDispatcherApplication(create_backend_app)
     # Why: port 0 lets the kernel choose while binding, so no other program can take it in between.
     server = make_server(HOST, 0, application, threaded=True, request_handler=MotoRequestHandler)
@@ -42,7 +44,10 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m disagg.local.aws.server")
     parser.add_argument("--port-file", type=Path, required=True, help="where to write the port")
-    serve(parser.parse_args().port_file)
+    parser.add_argument("--holdings", type=Path, required=True, help="what is there before")
+    parser.add_argument("--region", required=True, help="where it is")
+    given = parser.parse_args()
+    serve(given.port_file, Holdings.from_json(given.holdings.read_text()), given.region)
 
 
 if __name__ == "__main__":
