@@ -16,6 +16,7 @@ from disagg_constructs.lifecycle_scripts import (
 )
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
+from disagg_constructs.spending_alarm import SpendingAlarm, SpendingAlarmProps
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "PodIdentity",
     "PodIdentityProps",
     "Reserved",
+    "SpendingAlarm",
+    "SpendingAlarmProps",
     "SystemNodeGroup",
     "SystemNodeGroupProps",
 ]

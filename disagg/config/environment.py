@@ -15,7 +15,7 @@ from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
 from disagg.config.delivery import AddOns, Delivery
 from disagg.config.existing import ExistingCluster, ExistingNetwork
-from disagg.config.form import ACCOUNT, NAME, PREFIX, QUALIFIER, STRICT, Count
+from disagg.config.form import ACCOUNT, EMAIL, NAME, PREFIX, QUALIFIER, STRICT, Count
 from disagg.config.measurement import Measurement, Result
 from disagg.config.overrides import Overrides
 from disagg.config.serving import Serving
@@ -105,6 +105,9 @@ class Cluster:
     its nodes carry the label `disagg/role: system`."""
     existing: ExistingCluster | None = None
     """A cluster you have, in an existing VPC: then only GPU nodes are made. Default: a new one."""
+    deletion_protection: bool = False
+    """True: EKS refuses to delete the cluster, and CloudFormation to delete its stacks, until this
+    is false and deployed."""
     hyperpod: HyperPod | None = None
     """How HyperPod looks after the nodes, with `platform: hyperpod` only. Default: as the defaults
     of its keys."""
@@ -203,6 +206,9 @@ class Budget:
 
     usd_per_month: Annotated[int, Field(ge=1)]
     """[USD/month]; `plan` warns when running all nodes day and night costs more."""
+    emails: Annotated[tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(max_length=10)] = ()
+    """Who gets a mail at 50, 80 and 100 % of it, and when AWS foresees more. Costs are counted by
+    the tag `disagg:environment`: activate it in the billing console. Default: nobody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

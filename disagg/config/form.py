@@ -25,6 +25,7 @@ ADD_ON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-eksbuild[.][0-9]+)?$"
 RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 RESOURCE_GROUP = r"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{12}:group/.+$"
 TRAINING_PLAN = r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:training-plan/.+$"
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 GIT_URL = r"^(https|ssh)://[A-Za-z0-9._~%@:-]+(/[^\s?#]*)?$"
 GIT_REVISION = r"^[^\s~^:?*\[\\]{1,200}$"
@@ -48,6 +49,7 @@ PATTERNS = {
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",
     TRAINING_PLAN: "the ARN of a SageMaker training plan",
+    EMAIL: "an e-mail address",
     UTC_TIME: "a time in UTC such as 2027-03-01T11:30:00Z",
     ACCOUNT: "twelve digits",
     NAME: "1 to 30 of a-z, 0-9 and -, a letter first and no - last",

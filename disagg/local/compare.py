@@ -193,6 +193,11 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
         created=bool(cluster.secrets_key_arn),
     )
     yield Fact(
+        about="cluster: deletion protection",
+        planned=wanted.deletion_protection,
+        created=cluster.deletion_protection,
+    )
+    yield Fact(
         about="cluster: logs", planned=CONTROL_PLANE_LOGS, created=tuple(sorted(cluster.log_types))
     )
     yield Fact(

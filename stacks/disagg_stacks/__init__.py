@@ -8,6 +8,7 @@ from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.layers import Stacks, build
 from disagg_stacks.network import NetworkStack
+from disagg_stacks.security import SecurityStack
 
 __all__ = [
     "CapacityStack",
@@ -16,6 +17,7 @@ __all__ = [
     "EnvironmentStack",
     "HyperPodStack",
     "NetworkStack",
+    "SecurityStack",
     "Stacks",
     "build",
     "synthesize",

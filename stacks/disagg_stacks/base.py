@@ -46,9 +46,9 @@ def scripts_bucket(environment: Environment) -> str:
 class EnvironmentStack(cdk.Stack):
     """One layer of an environment, in its account and region.
 
-    Not protected against termination: keys and logs stay by their own policy, exports hold a layer
-    as long as another uses it, and an environment must be easy to take down while GPU nodes cost
-    money.
+    Not protected against termination unless the file asks for it: keys and logs stay by their own
+    policy, exports hold a layer as long as another uses it, and an environment must be easy to take
+    down while GPU nodes cost money.
     """
 
     def __init__(
@@ -76,6 +76,9 @@ class EnvironmentStack(cdk.Stack):
                 qualifier=environment.aws.bootstrap_qualifier,
             ),
             permissions_boundary=_boundary(environment.aws.permissions_boundary),
+            # Why not the others: what costs money by the hour must be easy to take down.
+            termination_protection=environment.cluster.deletion_protection
+            and layer in {"Network", "Cluster"},
         )
         self.layer = layer
         """Which layer it is, such as `Capacity`."""

@@ -88,6 +88,7 @@ class ClusterStack(EnvironmentStack):
                 system_instance_type=plan.system_type,
                 # Why: on HyperPod the system nodes are a group of its cluster.
                 system_nodes=0 if plan.on_hyperpod else plan.system_nodes,
+                deletion_protection=plan.deletion_protection,
                 tags=tags_of(environment),
             ),
         )

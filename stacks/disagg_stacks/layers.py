@@ -11,6 +11,7 @@ from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
 from disagg_stacks.overrides import override
+from disagg_stacks.security import SecurityStack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +23,8 @@ class Stacks:
     capacity: CapacityStack | HyperPodStack
     delivery: DeliveryStack | None = None
     """None: the file says nothing of `delivery`."""
+    security: SecurityStack | None = None
+    """None: nobody is told of money spent."""
 
 
 def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
@@ -62,6 +65,14 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
     )
     if environment.cluster.existing is not None:
         capacity.add_stack_dependency(cluster)
-    every = (network, cluster, capacity, delivery)
+    told = environment.budget is not None and environment.budget.emails
+    security = SecurityStack(scope, environment=environment) if told else None
+    every = (network, cluster, capacity, delivery, security)
     override([one for one in every if one is not None], environment.overrides.resources)
-    return Stacks(network=network, cluster=cluster, capacity=capacity, delivery=delivery)
+    return Stacks(
+        network=network,
+        cluster=cluster,
+        capacity=capacity,
+        delivery=delivery,
+        security=security,
+    )

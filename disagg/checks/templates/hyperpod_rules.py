@@ -80,7 +80,7 @@ def hyperpod_instances_use_all_threads(templates: Templates) -> Iterator[Finding
     """An instance group says two threads a core.
 
     Unsaid, HyperPod turns hyper-threading off, and a node offers half of the CPUs its pods were
-    planned with.
+    planned with. Source: SageMaker API reference, ClusterInstanceGroupSpecification.
     """
     for one, index, group in _groups(templates):
         if group.get("ThreadsPerCore") != 2:  # noqa: PLR2004
