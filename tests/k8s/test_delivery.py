@@ -17,7 +17,6 @@ from shipped import checked
 from disagg import artifacts
 from disagg.catalog.chart_values import CHART_VALUES
 from disagg.config.environment import Environment
-from disagg.ops.deploy import HYPERPOD_NAMESPACE, HYPERPOD_RELEASE
 from disagg_k8s.argocd import ROOT_FILE, applications
 from disagg_k8s.third_party import chart_values, helmfile
 
@@ -125,7 +124,7 @@ def test_packages_of_hyperpod_come_first_and_out_of_git() -> None:
         f"?ref={commit}"
     )
     assert "version" not in first
-    assert (first["name"], first["namespace"]) == (HYPERPOD_RELEASE, HYPERPOD_NAMESPACE)
+    assert (first["name"], first["namespace"]) == ("hyperpod-helm-chart", "kube-system")
     assert first["labels"] == {"wave": "0"}
     assert all(one["labels"]["wave"] != "0" for one in rest)
     assert all(one.get("needs") for one in rest)
