@@ -59,6 +59,8 @@ class Chart:
     """What differs at each rendering, in Argo CD's words (`ignoreDifferences`)."""
     renders_alike: bool = True
     """False: equal values give different objects, so Argo CD does not put it right by itself."""
+    acts_in_aws: bool = False
+    """By a role that the Cluster stack binds to it; so not installed in a cluster of others."""
     environment_values: tuple[str, ...] = ()
     """Values only the environment knows, to be given as well."""
     why: str

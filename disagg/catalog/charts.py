@@ -106,7 +106,8 @@ _LOAD_BALANCER = Chart(
             }
         },
     },
-    environment_values=("clusterName", "region", "vpcTags"),
+    acts_in_aws=True,
+    environment_values=("clusterName", "region", "vpc"),
     # Why: each rendering makes a certificate; Argo CD would replace it, and restart the controller,
     # for ever. Helm keeps the one it installed until an upgrade.
     made_anew=(

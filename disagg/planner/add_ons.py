@@ -14,7 +14,10 @@ def exposure_of(_environment: Environment) -> Exposure:
 
 
 def installed(environment: Environment) -> tuple[Chart, ...]:
-    """Return the charts of an environment, in the order of installation."""
+    """Return the charts of an environment, in the order of installation.
+
+    A cluster of others has a load balancer controller of its own: no role is made for ours.
+    """
     add_ons = environment.add_ons
     switches: dict[Option, bool] = {
         "monitoring": add_ons.monitoring,
@@ -22,7 +25,9 @@ def installed(environment: Environment) -> tuple[Chart, ...]:
         "leader_worker_set": add_ons.leader_worker_set,
     }
     options = frozenset(name for name, on in switches.items() if on)
-    return charts_for(environment.cluster.platform, exposure_of(environment), options)
+    charts = charts_for(environment.cluster.platform, exposure_of(environment), options)
+    theirs = environment.cluster.existing is not None
+    return tuple(one for one in charts if not (theirs and one.acts_in_aws))
 
 
 def before(chart: Chart, charts: tuple[Chart, ...]) -> tuple[Chart, ...]:

@@ -17,20 +17,24 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
 
     Example: A controller's pods cannot ask the instance metadata service (its hop limit is 1), so
         cluster, region and VPC are told: the VPC by its tag, since its id is known to
-        CloudFormation only.
+        CloudFormation only, unless it is one of others, which has no tag of ours.
     """
-    known = {
-        "clusterName": environment.cluster_name,
-        "region": environment.aws.region,
-        "global": {"region": environment.aws.region},
-        "vpcTags": {"disagg:environment": environment.name},
+    existing, region = environment.network.existing, environment.aws.region
+    tags = {"disagg:environment": environment.name}
+    known: dict[str, dict[str, Any]] = {
+        "clusterName": {"clusterName": environment.cluster_name},
+        "region": {"region": region},
+        "global": {"global": {"region": region}},
+        "vpc": {"vpcTags": tags} if existing is None else {"vpcId": existing.vpc_id},
     }
     return {one.name: _values(one, known) for one in installed(environment)}
 
 
-def _values(chart: Chart, known: dict[str, Any]) -> dict[str, Any]:
+def _values(chart: Chart, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     values = copy.deepcopy(dict(chart.values))
-    return values | {name: known[name] for name in chart.environment_values}
+    for name in chart.environment_values:
+        values |= known[name]
+    return values
 
 
 def helmfile(environment: Environment) -> dict[str, Any]:

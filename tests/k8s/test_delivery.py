@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from helm import judging_chart, template, unpack
 from shipped import checked
 
 from disagg import artifacts
-from disagg.catalog.chart_values import CHART_VALUES
+from disagg.catalog.chart_values import CHART_VALUES, undocumented
+from disagg.checks.environment import load_environment
 from disagg.config.environment import Environment
-from disagg.ops.deploy import HYPERPOD_NAMESPACE, HYPERPOD_RELEASE
+from disagg.planner.add_ons import installed
 from disagg_k8s.argocd import ROOT_FILE, applications
 from disagg_k8s.third_party import chart_values, helmfile
 
@@ -125,7 +127,7 @@ def test_packages_of_hyperpod_come_first_and_out_of_git() -> None:
         f"?ref={commit}"
     )
     assert "version" not in first
-    assert (first["name"], first["namespace"]) == (HYPERPOD_RELEASE, HYPERPOD_NAMESPACE)
+    assert (first["name"], first["namespace"]) == ("hyperpod-helm-chart", "kube-system")
     assert first["labels"] == {"wave": "0"}
     assert all(one["labels"]["wave"] != "0" for one in rest)
     assert all(one.get("needs") for one in rest)
@@ -200,6 +202,21 @@ def test_values_of_the_environment_reach_helmfile_and_argo_cd_alike() -> None:
         helm = one["spec"]["source"].get("helm")
         if helm:
             assert helm["valuesObject"] == values[helm["releaseName"]], name
+
+
+def test_a_vpc_of_others_is_told_by_its_id_and_a_cluster_of_others_has_its_own_controller(
+    root: Path,
+) -> None:
+    theirs = load_environment(root / "examples/02-existing-cluster/environment.yaml").environment
+    names = [one.name for one in installed(theirs)]
+    assert names == ["nvidia-device-plugin", "aws-efa-k8s-device-plugin"]
+    ours = replace(theirs, cluster=replace(theirs.cluster, existing=None))
+    controller = chart_values(ours)["aws-load-balancer-controller"]
+    assert ours.network.existing is not None
+    assert controller["vpcId"] == ours.network.existing.vpc_id
+    assert "vpcTags" not in controller
+    keys = CHART_VALUES["aws-load-balancer-controller"].keys
+    assert undocumented(keys, controller) == []
 
 
 @pytest.fixture(scope="module")
