@@ -31,6 +31,10 @@ def facts(environment: Environment, plan: Plan, created: "Created") -> Iterator[
             del tagged["subnets"]
         if environment.cluster.existing is not None:
             del tagged["clusters"]
+        if environment.cluster.platform == "hyperpod":
+            # Why: its nodes are SageMaker's, in no group and no account of ours.
+            for what in ("node groups", "instances", "volumes"):
+                del tagged[what]
         yield (
             f"tags: of all {', '.join(tagged)}",
             dict.fromkeys(tagged, wanted),

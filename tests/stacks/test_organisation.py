@@ -72,6 +72,15 @@ def test_everything_that_takes_tags_has_those_demanded_and_its_environment(name:
     assert without == []
 
 
+def test_a_hyperpod_cluster_its_bucket_and_its_roles_have_tags_and_boundary() -> None:
+    found = resources(demanding(checked("pilot", cluster__platform="hyperpod").environment))
+    taggable = [body for body in found if takes_tags(body["Type"])]
+    assert {"AWS::SageMaker::Cluster", "AWS::S3::Bucket"} <= {body["Type"] for body in taggable}
+    assert [body["Type"] for body in taggable if not TAGS.items() <= tags_of(body).items()] == []
+    roles = [body["Properties"] for body in found if body["Type"] == "AWS::IAM::Role"]
+    assert {one.get("PermissionsBoundary") for one in roles} == {BOUNDARY}
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_nodes_and_their_volumes_have_the_tags(name: str) -> None:
     found = resources(demanding(environment(name)))

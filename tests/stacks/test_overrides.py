@@ -71,7 +71,7 @@ def test_null_takes_a_property_away() -> None:
 @pytest.mark.parametrize(
     ("wrong", "path", "fix"),
     [
-        ({"stack": "Capcity", "path": "Fabric"}, "stack", "did you mean 'Capacity'?"),
+        ({"stack": "Capacitty", "path": "Fabric"}, "stack", "did you mean 'Capacity'?"),
         ({"stack": "Capacity", "path": "Fabric/SecurityGrup"}, "path",
          "did you mean 'Fabric/SecurityGroup'?"),
         ({"stack": "Capacity", "path": "Fabric"}, "path", "did you mean "),
