@@ -19,7 +19,9 @@ Node = Mapping[str, Any]
 Spec = Mapping[str, Any]
 Condition = tuple[str, Callable[[Mapping[str, str]], bool]]
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
-_TAIL = re.compile(r"\.(?: no new claims to deallocate| preemption:|\s*$).*", re.DOTALL)
+_TAIL = re.compile(
+    r"\.(?: no new claims to deallocate| still not schedulable| preemption:|\s*$).*", re.DOTALL
+)
 _NEXT = re.compile(r", (?=\d+ )")
 _PLUGINS = {
     one.advertises: one.name for one in (*AGENTS.values(), *DRIVERS.values()) if one.advertises
