@@ -9,15 +9,18 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from disagg.catalog.amis import AL2023, AMI_FAMILIES, LABEL_NODE_AMI, AmiFamily
+from disagg.catalog.dra import DEVICE_EXPOSURES, DRA, NODE_LABELS
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
 from disagg.catalog.resources import GPU_TAINT, LABEL_NODE_ROLE
 from disagg.planner.fabric import network_interfaces
 from disagg_constructs.launch_template import (
-    local_storage_user_data,
+    ROOT_DEVICE,
     metadata_options,
     root_volume,
     tag_specifications,
 )
+from disagg_constructs.node_user_data import gpu_user_data
 from disagg_constructs.system_nodes import node_role
 
 
@@ -62,13 +65,19 @@ class GpuNodeGroupProps:
     ami_release_version: str | None = None
     """Release of the AMI, such as `1.34.2-20261101`. Default: the newest when the group is made or
     its version changes."""
+    ami: str = AL2023
+    """Family of the AMI, `al2023` or `bottlerocket`; it decides user data and volumes."""
+    device_exposure: str = "device_plugin"
+    """Who hands out GPUs and EFA devices on the nodes: `device_plugin`, or `dra`, for which the
+    nodes carry a label that its drivers select, and Bottlerocket's own device plugin is off."""
     reserved: Reserved | None = None
     """What was bought before for these nodes. Default: they are bought on demand."""
     placement_group_name: str | None = None
     """Placement group of the fabric, or the one a reservation was made in. Default: EC2 places the
     nodes where it likes."""
     root_volume_gib: int = 200
-    """Encrypted root volume [GiB]; images, containers and pod logs live on the local NVMe disks."""
+    """Encrypted root volume [GiB], with Bottlerocket the data volume beside its small system one;
+    images, containers and pod logs live on the local NVMe disks."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Kubernetes labels beside `disagg/role`. Default: none."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -89,11 +98,10 @@ class GpuNodeGroup(Construct):
     given.
     *Cost*: `desired_nodes` x the price of `instance_type` (p6-b200.48xlarge: about 114 USD/h on
     demand); what is reserved is paid for without nodes too.
-    *Replaces on change of*: `cluster_name`, `subnet`, `node_role`, and between a Capacity Block and
-    anything else. Scale to 0 nodes before that, and before an upgrade of nodes in a block: there is
-    no instance to spare. A change of `instance_type`,
-    interfaces, volume, tags or placement makes a new launch template version, and every node is
-    replaced, one at a time.
+    *Replaces on change of*: `cluster_name`, `subnet`, `node_role`, `ami`, and between a Capacity
+    Block and anything else. Scale to 0 nodes before that, and before an upgrade of nodes in a
+    block: there is no instance to spare. A change of `instance_type`, interfaces, volume, tags or
+    placement makes a new launch template version, and every node is replaced, one at a time.
 
     Source: EKS user guide "launch-templates" (what a template must not hold), "node-efa" and
         "capacity-blocks-mng"; EC2 user guide "efa-acc-inst-types" for the interfaces.
@@ -117,7 +125,7 @@ class GpuNodeGroup(Construct):
             cluster_name=props.cluster_name,
             node_role=self.role.role_arn,
             subnets=[props.subnet.subnet_id],
-            ami_type="AL2023_x86_64_NVIDIA",
+            ami_type=AMI_FAMILIES[props.ami].ami_type,
             version=props.kubernetes_version,
             release_version=props.ami_release_version,
             capacity_type=_capacity_type(props.reserved),
@@ -133,7 +141,7 @@ class GpuNodeGroup(Construct):
                 max_unavailable=1, update_strategy="MINIMAL"
             ),
             node_repair_config=eks.CfnNodegroup.NodeRepairConfigProperty(enabled=True),
-            labels={**props.labels, LABEL_NODE_ROLE: props.role},
+            labels={**props.labels, **_labels(props), LABEL_NODE_ROLE: props.role},
             taints=[
                 eks.CfnNodegroup.TaintProperty(
                     key=GPU_TAINT[0], value=GPU_TAINT[1], effect="NO_SCHEDULE"
@@ -158,7 +166,7 @@ class GpuNodeGroup(Construct):
                 ],
             ),
             metadata_options=metadata_options(),
-            block_device_mappings=[root_volume(props.root_volume_gib)],
+            block_device_mappings=_volumes(AMI_FAMILIES[props.ami], props.root_volume_gib),
             placement=None
             if props.placement_group_name is None
             else ec2.CfnLaunchTemplate.PlacementProperty(group_name=props.placement_group_name),
@@ -167,9 +175,26 @@ class GpuNodeGroup(Construct):
             tag_specifications=tag_specifications(
                 {"Name": self.node.path, "disagg:role": props.role, **props.tags}
             ),
-            user_data=cdk.Fn.base64(local_storage_user_data()),
+            user_data=cdk.Fn.base64(
+                gpu_user_data(AMI_FAMILIES[props.ami], device_plugin=props.device_exposure != DRA)
+            ),
         )
         return ec2.CfnLaunchTemplate(self, "LaunchTemplate", launch_template_data=data)
+
+
+def _labels(props: GpuNodeGroupProps) -> dict[str, str]:
+    """Return labels that daemons select: none on Amazon Linux with device plugins."""
+    family = {} if props.ami == AL2023 else {LABEL_NODE_AMI: props.ami}
+    return {**family, **(NODE_LABELS if props.device_exposure == DRA else {})}
+
+
+def _volumes(
+    ami: AmiFamily, size_gib: int
+) -> list[ec2.CfnLaunchTemplate.BlockDeviceMappingProperty]:
+    data = root_volume(size_gib, ami.data_device)
+    if ami.system_volume_gib is None:
+        return [data]
+    return [root_volume(ami.system_volume_gib, ROOT_DEVICE), data]
 
 
 def _capacity_type(reserved: Reserved | None) -> str:
@@ -209,6 +234,13 @@ def _instance_type(props: GpuNodeGroupProps) -> InstanceType:
         raise ValueError(
             f"desired_nodes, max_nodes: got {props.desired_nodes}, {props.max_nodes};"
             " need 0 <= desired_nodes <= max_nodes and max_nodes >= 1"
+        )
+    if props.ami not in AMI_FAMILIES:
+        raise ValueError(f"ami: got {props.ami!r}; need one of {', '.join(AMI_FAMILIES)}")
+    if props.device_exposure not in DEVICE_EXPOSURES:
+        raise ValueError(
+            f"device_exposure: got {props.device_exposure!r};"
+            f" need one of {', '.join(DEVICE_EXPOSURES)}"
         )
     _check_reserved(props)
     return known

@@ -28,10 +28,12 @@ def metadata_options() -> ec2.CfnLaunchTemplate.MetadataOptionsProperty:
     )
 
 
-def root_volume(size_gib: int) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
-    """Return an encrypted gp3 root volume of `size_gib` [GiB], deleted with its node."""
+def root_volume(
+    size_gib: int, device_name: str = ROOT_DEVICE
+) -> ec2.CfnLaunchTemplate.BlockDeviceMappingProperty:
+    """Return an encrypted gp3 volume of `size_gib` [GiB], deleted with its node."""
     return ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
-        device_name=ROOT_DEVICE,
+        device_name=device_name,
         ebs=ec2.CfnLaunchTemplate.EbsProperty(
             delete_on_termination=True, encrypted=True, volume_size=size_gib, volume_type="gp3"
         ),

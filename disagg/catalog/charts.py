@@ -6,6 +6,7 @@ each chart documents. EKS add-ons are pinned in `kubernetes.py`.
 
 from typing import Any
 
+from disagg.catalog.amis import BOTTLEROCKET, LABEL_NODE_AMI
 from disagg.catalog.chart import (
     CONTROLLER_WAVE,
     DEVICE_WAVE,
@@ -23,14 +24,14 @@ def _read(reference: str, date: str) -> Source:
     return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
 
 
-def _on_gpu_nodes() -> dict[str, Any]:
+def _on_gpu_nodes(*more: dict[str, Any]) -> dict[str, Any]:
     """Return an affinity to the GPU types; the charts' own wait for node-feature-discovery."""
     term = {
         "key": "node.kubernetes.io/instance-type",
         "operator": "In",
         "values": sorted(INSTANCE_TYPES),
     }
-    required = {"nodeSelectorTerms": [{"matchExpressions": [term]}]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [term, *more]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
@@ -222,7 +223,14 @@ _NVIDIA_PLUGIN = Chart(
     wave=DEVICE_WAVE,
     platforms=("eks",),
     exposures=("device_plugin",),
-    values={"mofedEnabled": False, "gdrcopyEnabled": False, "affinity": _on_gpu_nodes()},
+    values={
+        "mofedEnabled": False,
+        "gdrcopyEnabled": False,
+        # Why: Bottlerocket runs a device plugin of its own.
+        "affinity": _on_gpu_nodes(
+            {"key": LABEL_NODE_AMI, "operator": "NotIn", "values": [BOTTLEROCKET]}
+        ),
+    },
     why=(
         "Advertises nvidia.com/gpu. 0.19.0 to 0.19.2 mount every /dev/infiniband/uverbs* into"
         " GPU pods, which defeats the EFA plugin; reverted in 0.19.3 and said explicitly here."

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import typer
 
 from disagg.bench.asking import Choice
+from disagg.catalog.amis import AL2023
+from disagg.catalog.dra import DRA
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, stdout, warn
@@ -230,11 +232,14 @@ def _notes(made: Plan) -> list[str]:
         )
     for group in made.groups:
         cards = len(group.interfaces)
+        ami = "" if group.ami == AL2023 else f" with {group.ami.capitalize()}"
         notes.append(
-            f"Group {group.name}: {group.nodes} x {group.instance_type} in {group.zone_id},"
+            f"Group {group.name}: {group.nodes} x {group.instance_type}{ami} in {group.zone_id},"
             f" {cards} interfaces a node ({cards - 1} EFA),"
             f" {group.desired_nodes} running after the first deploy; {_bought(group)}."
         )
+    if made.device_exposure == DRA:
+        notes.append("GPUs and EFA devices are claimed from DRA drivers, near each other.")
     notes.append(
         f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"
         f" {fabric.usable_addresses:,} addresses."

@@ -98,11 +98,15 @@ class GpuGroup:
     desired_nodes: CountOrNone = 0
     """Nodes to run now. 0 creates the group empty, so that creation costs nothing and cannot fail
     for capacity."""
+    ami: Literal["al2023", "bottlerocket"] = "al2023"
+    """Family of the EKS-optimized AMI with the NVIDIA driver. A change replaces the node group;
+    HyperPod has its own."""
     source: Annotated[CapacitySource, Field(discriminator="kind")] = Field(default_factory=OnDemand)
     """How the capacity is bought. Default: on demand."""
     root_volume_gib: Annotated[int, Field(ge=50, le=16_384)] = 200
-    """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe. On
-    HyperPod, whose root volume has a fixed size, a second volume."""
+    """Encrypted root volume [GiB], for the system; images, logs and models are on the NVMe. With
+    Bottlerocket it is the data volume, beside a system volume of 4 GiB; on HyperPod, whose root
+    volume has a fixed size, a second volume."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -119,3 +123,7 @@ class Capacity:
     """`auto` makes a cluster placement group when on-demand groups hold two nodes or more.
     Reservations use the one they were made in, Capacity Blocks none: they are near already.
     HyperPod places its nodes itself."""
+    device_exposure: Literal["device_plugin", "dra"] = "device_plugin"
+    """Who hands out GPUs and EFA devices, on all nodes: device plugins, which count them, or DRA
+    drivers, which know what sits on one PCIe root. Never both: each would hand out the same
+    device."""

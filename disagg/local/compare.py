@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from disagg.catalog.amis import AMI_FAMILIES
 from disagg.catalog.chart import ARGOCD
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SERVICE_ACCOUNT
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.resources import (
     GPU_TAINT,
-    LABEL_NODE_ENVIRONMENT,
     LABEL_NODE_ROLE,
     SYSTEM_NODES,
 )
@@ -27,6 +27,7 @@ from disagg.local.aws import (
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
+from disagg.local.compare_ami import disk_facts, node_labels
 from disagg.local.compare_hyperpod import hyperpod_facts
 from disagg.local.facts import Fact, open_to_itself
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
@@ -277,7 +278,7 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
         )
         yield Fact(
             about=f"{name}: labels",
-            planned={LABEL_NODE_ENVIRONMENT: environment.name, LABEL_NODE_ROLE: plan.name},
+            planned=node_labels(environment, plan),
             created=dict(sorted(group.labels.items())),
         )
         yield Fact(
@@ -289,7 +290,9 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
         yield Fact(
             about=f"{name}: capacity type", planned=capacity_type, created=group.capacity_type
         )
-        yield Fact(about=f"{name}: AMI", planned="AL2023_x86_64_NVIDIA", created=group.ami_type)
+        yield Fact(
+            about=f"{name}: AMI", planned=AMI_FAMILIES[plan.ami].ami_type, created=group.ami_type
+        )
         zones = {one.id: one.zone_id for one in created.subnets}
         yield Fact(
             about=f"{name}: zone",
@@ -308,6 +311,7 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
                 if template.placement_group.startswith(f"{environment.stack_prefix}-")
                 else template.placement_group,
             )
+            yield from disk_facts(name, environment, plan, template)
 
 
 def _launch_template(
@@ -346,14 +350,4 @@ def _launch_template(
         about=f"{name}: instance metadata tokens, hop limit",
         planned=("required", 1),
         created=(template.http_tokens, template.http_hop_limit),
-    )
-    yield Fact(
-        about=f"{name}: encrypted volumes",
-        planned=[True],
-        created=[one.encrypted for one in template.volumes],
-    )
-    yield Fact(
-        about=f"{name}: NVMe as RAID 0",
-        planned=True,
-        created="strategy: RAID0" in template.user_data,
     )

@@ -5,12 +5,12 @@ from disagg.catalog.charts import charts_for
 from disagg.config.environment import Environment
 
 
-def exposure_of(_environment: Environment) -> Exposure:
-    """Return how nodes give GPUs and EFA devices to pods: by device plugins, in every environment.
+def exposure_of(environment: Environment) -> Exposure:
+    """Return how nodes give GPUs and EFA devices to pods.
 
     The one place that decides it for charts.
     """
-    return "device_plugin"
+    return environment.capacity.device_exposure
 
 
 def installed(environment: Environment) -> tuple[Chart, ...]:

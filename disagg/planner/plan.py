@@ -36,6 +36,8 @@ class GroupPlan:
 
     name: str
     instance_type: str
+    ami: str
+    """Family of its AMI: `al2023` or `bottlerocket`."""
     nodes: int
     desired_nodes: int
     source: str
@@ -62,6 +64,8 @@ class Plan:
     platform: str
     model: str
     placement: str
+    device_exposure: str
+    """Who hands out GPUs and EFA devices: `device_plugin` or `dra`."""
     groups: tuple[GroupPlan, ...]
     nodes: tuple[NodePlan, ...]
     pods: tuple[tuple[PodPlan, int], ...]
@@ -148,6 +152,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         platform=environment.cluster.platform,
         model=serving.model,
         placement=serving.placement,
+        device_exposure=capacity.device_exposure,
         groups=group_plans,
         nodes=filled,
         pods=tuple((pod(role, serving, capacity), counted[role]) for role in roles),
@@ -180,6 +185,7 @@ def _group(name: str, environment: Environment) -> GroupPlan:
         ends=source.end if isinstance(source, Ending) else "",
         name=name,
         instance_type=group.instance_type,
+        ami=group.ami,
         nodes=group.nodes,
         desired_nodes=group.desired_nodes,
         zone_id=environment.network.fabric_zone_id,

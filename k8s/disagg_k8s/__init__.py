@@ -6,6 +6,7 @@ from cdk8s import App
 
 from disagg.config.environment import Environment
 from disagg_k8s.baseline import BaselinePool
+from disagg_k8s.devices import DeviceClaims, by_claim
 from disagg_k8s.disruption import DisruptionBudgets
 from disagg_k8s.identity import ServiceAccounts
 from disagg_k8s.namespaces import Namespaces, PriorityClasses
@@ -40,6 +41,11 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
         "05-priority-classes": PriorityClasses(app, "PriorityClasses", environment=environment),
         "10-service-accounts": ServiceAccounts(app, "ServiceAccounts", environment=environment),
         "20-network-policies": NetworkPolicies(app, "NetworkPolicies", environment=environment),
+        **(
+            {"25-device-claims": DeviceClaims(app, "DeviceClaims", environment=environment)}
+            if by_claim(environment)
+            else {}
+        ),
         # Why decode first: its pods are larger, and a node with one prefill pod takes none of them.
         "30-decode-pool": DecodePool(app, "DecodePool", environment=environment),
         "40-prefill-pool": PrefillPool(app, "PrefillPool", environment=environment),

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from disagg.config.environment import Environment
 from disagg.planner.layout import baseline_as_pool, groups, pod, pool_instance, server_requests
-from disagg_k8s import names, server
+from disagg_k8s import devices, names, server
 from disagg_k8s.manifest import Concern, Json
 
 
@@ -62,7 +62,7 @@ def _pod_spec(environment: Environment) -> Json:
         "args": server.arguments(environment, plan, names.SERVER_PORT),
         "env": server.variables({}),
         "ports": [{"name": "modelserver", "containerPort": names.SERVER_PORT, "protocol": "TCP"}],
-        "resources": server.resources(amounts),
+        "resources": server.resources(environment, amounts, names.BASELINE),
         "securityContext": server.security(lock_memory=False, privileged=False),
         "volumeMounts": server.MOUNTS,
         "lifecycle": {"preStop": {"sleep": {"seconds": server.NOTICE_SECONDS}}},
@@ -72,6 +72,7 @@ def _pod_spec(environment: Environment) -> Json:
     return {
         **server.pod_base(environment, names.BASELINE),
         **server.placement(environment, plan, instance_types),
+        **devices.pod_claims(environment, names.BASELINE),
         "terminationGracePeriodSeconds": grace,
         "containers": [container],
         "volumes": server.volumes(plan.shm_mib),

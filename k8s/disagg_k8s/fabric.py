@@ -3,10 +3,9 @@
 import json
 
 from disagg.catalog.kv_transfer import NIXL_BACKEND_EFA
-from disagg.catalog.resources import EFA
 from disagg.config.environment import Environment
 from disagg.planner.layout import PodPlan
-from disagg_k8s import names, server
+from disagg_k8s import devices, names, server
 from disagg_k8s.manifest import Json
 
 _KV_ROLES = {names.PREFILL: "kv_producer", names.DECODE: "kv_consumer"}
@@ -26,7 +25,7 @@ _GATE_LINES = (
     "fi",
     'echo "fabric gate: libfabric sees $found EFA devices, this pod asked for $wanted."',
     'echo "(fi_info exit $status.) KV transfer would hang or fall to TCP without an error."',
-    'echo "Look at: the EFA device plugin on this node, the network interfaces of the node,"',
+    'echo "Look at: the EFA {giver} on this node, the network interfaces of the node,"',
     'echo "and mounts of /dev/infiniband in this pod."',
     "printf '%s\\n' \"$listing\" | head -n 20",
     "exit 1",
@@ -73,16 +72,18 @@ def fabric_variables(plan: PodPlan) -> dict[str, str]:
 def fabric_gate(environment: Environment, plan: PodPlan) -> list[Json]:
     """Return the init container that refuses to start a pod whose EFA devices are not all there.
 
-    It asks for the same devices as the server: kubelet hands an init container's devices on to the
-    containers after it, so this costs nothing and sees exactly what the server was given.
+    It asks for the same devices as the server, or names the same claim: kubelet hands an init
+    container's devices on to the containers after it, and a claim is given to the pod, so this
+    costs nothing and sees exactly what the server was given.
     Why never privileged, whatever the server is: a privileged container sees all devices of the
     host, and the count would never be the pod's.
     """
     wanted = plan.requests.efa_devices
     if not wanted:
         return []
-    script = "\n".join(_GATE_LINES).format(wanted=wanted, seconds=_GATE_SECONDS)
-    devices = {EFA: str(wanted)}
+    giver = "DRA driver" if devices.by_claim(environment) else "device plugin"
+    script = "\n".join(_GATE_LINES).format(wanted=wanted, seconds=_GATE_SECONDS, giver=giver)
+    asked = devices.counted(environment, efa_devices=wanted)
     return [
         {
             "name": "fabric-gate",
@@ -91,8 +92,9 @@ def fabric_gate(environment: Environment, plan: PodPlan) -> list[Json]:
             "command": ["/bin/sh", "-c", script],
             "env": [{"name": "FI_PROVIDER", "value": "efa"}],
             "resources": {
-                "requests": {"cpu": "100m", "memory": "256Mi", **devices},
-                "limits": {"memory": "256Mi", **devices},
+                "requests": {"cpu": "100m", "memory": "256Mi", **asked},
+                "limits": {"memory": "256Mi", **asked},
+                **devices.used_claims(environment, plan.role),
             },
             "securityContext": server.security(lock_memory=True, privileged=False),
             "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -12,7 +12,7 @@ from disagg.planner.layout import (
     pool_instance,
     server_requests,
 )
-from disagg_k8s import fabric, names, server
+from disagg_k8s import devices, fabric, names, server
 from disagg_k8s.manifest import Concern, Json, binary, cores
 
 
@@ -84,6 +84,7 @@ def _pod_spec(
     return {
         **server.pod_base(environment, role),
         **server.placement(environment, plan, [instance]),
+        **devices.pod_claims(environment, role),
         "terminationGracePeriodSeconds": grace,
         "initContainers": [*fabric.fabric_gate(environment, plan), *sidecar],
         "containers": [_server(environment, plan, port, drain_seconds, privilege)],
@@ -121,7 +122,7 @@ def _server(
             {"name": "modelserver", "containerPort": port, "protocol": "TCP"},
             {"name": "nixl", "containerPort": names.NIXL_PORT, "protocol": "TCP"},
         ],
-        "resources": server.resources(amounts),
+        "resources": server.resources(environment, amounts, role),
         "securityContext": privilege,
         "volumeMounts": server.MOUNTS,
         "lifecycle": {"preStop": {"sleep": {"seconds": drain_seconds}}},

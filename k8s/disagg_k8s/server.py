@@ -5,7 +5,6 @@ from collections.abc import Callable
 from disagg.catalog.instances import node_type
 from disagg.catalog.models import MODELS
 from disagg.catalog.resources import (
-    EFA,
     GPU_TAINT,
     HEALTHY,
     HUGE_PAGES_2MI,
@@ -14,11 +13,10 @@ from disagg.catalog.resources import (
     LABEL_NODE_HEALTH,
     LABEL_NODE_ROLE,
     LABEL_ZONE_ID,
-    NVIDIA_GPU,
 )
 from disagg.config.environment import Environment
 from disagg.planner.layout import PodPlan, Resources
-from disagg_k8s import names
+from disagg_k8s import devices, names
 from disagg_k8s.manifest import Json, binary, cores
 
 _CACHE = "/var/cache/disagg"
@@ -75,18 +73,23 @@ def variables(extra: dict[str, str]) -> list[Json]:
     ]
 
 
-def resources(amounts: Resources) -> Json:
-    """Return requests and limits of a server.
+def resources(environment: Environment, amounts: Resources, role: str) -> Json:
+    """Return requests and limits of a server, and the claims of its pod where devices are claimed.
 
     Memory, devices and huge pages: limits equal requests. CPU has no limit, because a throttled
     scheduler thread leaves GPUs idle.
     """
-    fixed = {"memory": binary(amounts.memory_mib), NVIDIA_GPU: str(amounts.gpus)}
-    if amounts.efa_devices:
-        fixed[EFA] = str(amounts.efa_devices)
+    fixed = {
+        "memory": binary(amounts.memory_mib),
+        **devices.counted(environment, gpus=amounts.gpus, efa_devices=amounts.efa_devices),
+    }
     if amounts.huge_pages_mib:
         fixed[HUGE_PAGES_2MI] = binary(amounts.huge_pages_mib)
-    return {"requests": {"cpu": cores(amounts.cpu_milli), **fixed}, "limits": fixed}
+    return {
+        "requests": {"cpu": cores(amounts.cpu_milli), **fixed},
+        "limits": fixed,
+        **devices.used_claims(environment, role),
+    }
 
 
 def probes() -> Json:

@@ -88,6 +88,8 @@ class CapacityStack(EnvironmentStack):
                 max_nodes=plan.nodes,
                 desired_nodes=plan.desired_nodes,
                 kubernetes_version=self._environment.cluster.kubernetes_version,
+                ami=plan.ami,
+                device_exposure=self._environment.capacity.device_exposure,
                 reserved=_reserved(plan),
                 placement_group_name=self._placement_group_name(name),
                 labels={LABEL_NODE_ENVIRONMENT: self._environment.name},

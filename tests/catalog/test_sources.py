@@ -4,9 +4,11 @@ from datetime import date
 
 import pytest
 
+from disagg.catalog.amis import AMI_FAMILIES, BOTTLEROCKET_SETTINGS_SOURCE
 from disagg.catalog.charts import CHARTS
 from disagg.catalog.cluster_agents import AGENTS
 from disagg.catalog.definitions import DEFINITION_MODULES
+from disagg.catalog.dra import DEVICE_CLASSES, DRIVERS, PCIE_ROOTS
 from disagg.catalog.flags import FLAG_TABLES
 from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SOURCE
 from disagg.catalog.images import IMAGE_PROFILES
@@ -38,6 +40,10 @@ def _sources() -> Iterator[tuple[str, Source]]:
         KUBERNETES_VERSIONS,
         CHARTS,
         AGENTS,
+        AMI_FAMILIES,
+        DEVICE_CLASSES,
+        DRIVERS,
+        PCIE_ROOTS,
     ):
         for name, row in tables.items():
             yield name, row.source
@@ -50,6 +56,7 @@ def _sources() -> Iterator[tuple[str, Source]]:
         yield f"{program} {number}", table.source
     for module in DEFINITION_MODULES:
         yield module.path, module.source
+    yield "Bottlerocket settings", BOTTLEROCKET_SETTINGS_SOURCE
     yield "load balancer controller", LOAD_BALANCER_SOURCE
     yield "kv transfer", KV_TRANSFER_SOURCE
     yield "regions", REGIONS_SOURCE
@@ -72,7 +79,7 @@ def test_no_table_is_empty() -> None:
 def test_every_row_has_a_source_and_a_date(name: str, source: Source) -> None:
     assert len(source.reference) > 10, name
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", source.date), name
-    assert date(2025, 1, 1) <= date.fromisoformat(source.date) <= date(2026, 11, 27), name
+    assert date(2025, 1, 1) <= date.fromisoformat(source.date) <= date(2026, 11, 28), name
 
 
 def test_every_key_is_the_name_of_its_row() -> None:

@@ -71,7 +71,9 @@ def test_a_version_without_schemas_is_a_failure(objects: list[dict[str, Any]]) -
 @pytest.mark.parametrize("version", ["1.33", "1.34", "1.35"])
 def test_every_kind_we_render_has_a_schema(api_version: str, kind: str, version: str) -> None:
     one = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}}
-    assert "DISAGG-KUBE-002" not in {p.code for p in validate_schemas([one], version)}
+    unknown = "DISAGG-KUBE-002" in {p.code for p in validate_schemas([one], version)}
+    # DRA is in no API of 1.33 that we use; DISAGG-DEV-001 keeps it from there.
+    assert unknown is (api_version == "resource.k8s.io/v1" and version == "1.33")
 
 
 def test_envoy_names_an_unknown_field(envoy: str) -> None:

@@ -409,6 +409,27 @@ PAIRS: dict[str, Pair] = {
         {"workload.prefix_reuse": 0, "workload.turns": 2},
         {"workload.prefix_reuse": 0, "workload.turns": 1},
     ),
+    "DISAGG-DEV-001": Pair(
+        {"capacity.device_exposure": "dra", "cluster.kubernetes_version": "1.33"},
+        {"capacity.device_exposure": "dra", "cluster.kubernetes_version": "1.34"},
+    ),
+    "DISAGG-DEV-002": Pair(
+        {"capacity.device_exposure": "dra", "cluster.platform": "hyperpod"},
+        {"capacity.device_exposure": "dra", "cluster.platform": "eks"},
+    ),
+    "DISAGG-DEV-011": Pair(
+        {"capacity.decode.ami": "bottlerocket", "cluster.platform": "hyperpod"},
+        {"capacity.decode.ami": "al2023", "cluster.platform": "hyperpod"},
+    ),
+    "DISAGG-DEV-003": Pair(
+        {"capacity.decode.ami": "bottlerocket"},
+        {"capacity.decode.ami": "bottlerocket", "capacity.device_exposure": "dra"},
+    ),
+    "DISAGG-DEV-004": Pair(
+        {"capacity.device_exposure": "dra", "capacity.shared.nodes": 2},
+        {"capacity.device_exposure": "dra", "capacity.shared.nodes": 1},
+        "reference",
+    ),
     "DISAGG-SLO-001": Pair({"slo.ttft_p95_ms": 19}, {"slo.ttft_p95_ms": 20}),
     # Two nodes at $113.9328 an hour, 730 hours a month.
     "DISAGG-BUD-001": Pair({"budget.usd_per_month": 166341}, {"budget.usd_per_month": 166342}),

@@ -1,4 +1,5 @@
 import email
+import tomllib
 from typing import Any
 
 import aws_cdk as cdk
@@ -243,4 +244,85 @@ def test_an_on_demand_reservation_is_a_target_and_no_market(
 )
 def test_a_reservation_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
+        synthesize(**options)
+
+
+def settings(**options: Any) -> dict[str, Any]:
+    """Return the settings that Bottlerocket would read."""
+    text = launch_data(synthesize(ami="bottlerocket", **options))["UserData"]["Fn::Base64"]
+    found: dict[str, Any] = tomllib.loads(text)["settings"]
+    return found
+
+
+def test_bottlerocket_reads_settings_it_knows_and_joins_its_disks_before_anything_starts() -> None:
+    # Written down from bottlerocket.dev (bootstrap commands), not taken from the catalogue.
+    assert settings() == {
+        "kernel": {"sysctl": {"vm.nr_hugepages": "5128"}},
+        "bootstrap-commands": {
+            "local-disks": {
+                "commands": [
+                    ["apiclient", "ephemeral-storage", "init"],
+                    [
+                        "apiclient",
+                        "ephemeral-storage",
+                        "bind",
+                        "--dirs",
+                        "/var/lib/containerd",
+                        "/var/lib/kubelet",
+                        "/var/log/pods",
+                    ],
+                ],
+                "essential": True,
+                "mode": "always",
+            }
+        },
+    }
+
+
+def test_its_own_device_plugin_is_off_with_dra_and_on_without() -> None:
+    assert settings(device_exposure="dra")["kubelet-device-plugins"] == {
+        "nvidia": {"enabled": False}
+    }
+    assert "kubelet-device-plugins" not in settings(device_exposure="device_plugin")
+
+
+def test_a_bottlerocket_node_has_a_small_system_volume_and_the_one_asked_for() -> None:
+    mappings = launch_data(synthesize(ami="bottlerocket", root_volume_gib=300))[
+        "BlockDeviceMappings"
+    ]
+    sizes = {one["DeviceName"]: one["Ebs"]["VolumeSize"] for one in mappings}
+    assert sizes == {"/dev/xvda": 4, "/dev/xvdb": 300}
+    assert all(one["Ebs"]["Encrypted"] for one in mappings)
+
+
+@pytest.mark.parametrize(
+    ("options", "ami_type", "labels"),
+    [
+        ({}, "AL2023_x86_64_NVIDIA", {}),
+        ({"ami": "bottlerocket"}, "BOTTLEROCKET_x86_64_NVIDIA", {"disagg/ami": "bottlerocket"}),
+        (
+            {"device_exposure": "dra"},
+            "AL2023_x86_64_NVIDIA",
+            {"disagg/device-exposure": "dra"},
+        ),
+    ],
+)
+def test_daemons_find_their_nodes_by_labels(
+    options: dict[str, Any], ami_type: str, labels: dict[str, str]
+) -> None:
+    group = only(synthesize(**options), "AWS::EKS::Nodegroup")
+    assert group["AmiType"] == ami_type
+    assert group["Labels"] == {"disagg/role": "prefill", **labels}
+
+
+def test_amazon_linux_reads_the_same_user_data_whoever_hands_out_devices() -> None:
+    with_plugins, with_claims = (
+        launch_data(synthesize(device_exposure=one))["UserData"] for one in ("device_plugin", "dra")
+    )
+    assert with_plugins == with_claims
+
+
+@pytest.mark.parametrize("options", [{"ami": "ubuntu"}, {"device_exposure": "both"}])
+def test_an_unknown_family_or_exposure_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: got .*; need one of"):
         synthesize(**options)

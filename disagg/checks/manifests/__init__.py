@@ -5,6 +5,7 @@ from typing import Any
 
 from disagg.checks.manifests import (
     connection_rules,
+    device_rules,
     fabric_rules,
     flag_rules,
     hyperpod_rules,
@@ -31,6 +32,7 @@ MANIFEST_RULES = rules_of(
     flag_rules,
     serving_rules,
     fabric_rules,
+    device_rules,
     transfer_rules,
     router_rules,
     proxy_rules,

@@ -16,6 +16,7 @@ BUILT_IN_KINDS = frozenset(
         ("policy/v1", "PodDisruptionBudget"),
         ("rbac.authorization.k8s.io/v1", "Role"),
         ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+        ("resource.k8s.io/v1", "ResourceClaimTemplate"),
         ("scheduling.k8s.io/v1", "PriorityClass"),
         ("v1", "ConfigMap"),
         ("v1", "Namespace"),

@@ -1,14 +1,15 @@
 """A typed view of rendered manifests: what rules ask of them, read from the plain objects."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import yaml
 
+from disagg.catalog.dra import DEVICE_CLASSES
 from disagg.catalog.flags import ENDPOINT_PICKER, SIDECAR, VLLM
 from disagg.catalog.resources import LABEL_ROLE
 from disagg.quantities import quantity
@@ -67,6 +68,8 @@ class Container:
     at: At
     init: bool
     """Whether it stands under `initContainers`."""
+    devices: Mapping[str, Decimal] = field(default_factory=dict)
+    """Devices of the claims it names, by the resource that counts the same devices."""
 
     @property
     def name(self) -> str:
@@ -113,11 +116,22 @@ class Container:
         return int(value) if value is not None and value.isdecimal() else default
 
     @property
-    def requests(self) -> dict[str, Decimal]:
+    def counted(self) -> dict[str, Decimal]:
         """Requested resources in base units; a limit without a request counts as one."""
         given = self.data.get("resources", {})
         both = {**given.get("limits", {}), **given.get("requests", {})}
         return {name: quantity(value) for name, value in both.items()}
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Claims of its pod that it names."""
+        given = self.data.get("resources", {}).get("claims", [])
+        return tuple(str(one.get("name")) for one in given)
+
+    @property
+    def requests(self) -> dict[str, Decimal]:
+        """What it asks for, counted or claimed."""
+        return {**self.counted, **self.devices}
 
     @property
     def limits(self) -> dict[str, Decimal]:
@@ -158,6 +172,8 @@ class Workload:
     """One object that makes pods."""
 
     data: Json
+    templates: Mapping[str, Json] = field(default_factory=dict)
+    """Templates of claims by title; pods name those of their own namespace."""
 
     @property
     def at(self) -> At:
@@ -209,10 +225,28 @@ class Workload:
     def containers(self) -> tuple[Container, ...]:
         """All its containers, init containers first."""
         return tuple(
-            Container(data, (*self.at, key, index), init)
+            Container(data, (*self.at, key, index), init, self._devices_of(data))
             for key, init in (("initContainers", True), ("containers", False))
             for index, data in enumerate(self.pod.get(key, []))
         )
+
+    @cached_property
+    def claimed(self) -> dict[str, dict[str, Decimal]]:
+        """Devices of each claim of its pod, by the resource that counts the same devices."""
+        return {
+            str(one.get("name")): _claimed(
+                self.templates.get(
+                    f"ResourceClaimTemplate {self.namespace}/"
+                    f"{one.get('resourceClaimTemplateName')}",
+                    {},
+                )
+            )
+            for one in self.pod.get("resourceClaims", [])
+        }
+
+    def _devices_of(self, container: Json) -> dict[str, Decimal]:
+        named = container.get("resources", {}).get("claims", [])
+        return _sum(self.claimed.get(str(one.get("name")), {}) for one in named)
 
     def running(self, program: str) -> tuple[Container, ...]:
         """Return the containers that run a program."""
@@ -222,19 +256,40 @@ class Workload:
     def requests(self) -> dict[str, Decimal]:
         """What the scheduler books: containers and sidecars together, or a larger init step.
 
+        What is claimed is given to the pod once, however many containers name it.
+
         Source: Kubernetes docs, pod overhead of sidecar containers (KEP-753).
         """
         total: dict[str, Decimal] = {}
         peak: dict[str, Decimal] = {}
         for one in self.containers:
-            for name, amount in one.requests.items():
+            for name, amount in one.counted.items():
                 if one.stays:
                     total[name] = total.get(name, Decimal(0)) + amount
                     reached = total[name]
                 else:
                     reached = total.get(name, Decimal(0)) + amount
                 peak[name] = max(peak.get(name, Decimal(0)), reached)
-        return peak
+        return _sum([peak, *self.claimed.values()])
+
+
+def _sum(amounts: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
+    total: dict[str, Decimal] = {}
+    for each in amounts:
+        for name, amount in each.items():
+            total[name] = total.get(name, Decimal(0)) + amount
+    return total
+
+
+def _claimed(template: Json) -> dict[str, Decimal]:
+    """Return the devices a claim of a template asks for, by the resource that counts them."""
+    devices = template.get("spec", {}).get("spec", {}).get("devices", {})
+    exact = [one.get("exactly", {}) for one in devices.get("requests", [])]
+    return _sum(
+        {DEVICE_CLASSES[one["deviceClassName"]].resource: Decimal(one.get("count", 1))}
+        for one in exact
+        if one.get("deviceClassName") in DEVICE_CLASSES
+    )
 
 
 @dataclass(frozen=True)
@@ -260,8 +315,9 @@ class Manifests:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """Every object that makes pods."""
+        templates = {title(one): one for one in self.kind("ResourceClaimTemplate")}
         return tuple(
-            Workload(one)
+            Workload(one, templates)
             for one in self.objects
             if isinstance(one.get("spec"), dict) and "template" in one["spec"]
         )

@@ -1,8 +1,8 @@
 """Stand-ins for what add-ons and charts run in a cluster, and the devices they advertise.
 
 A stand-in has the requests, tolerations and node selection of the real workload and no program. A
-node gives GPUs and EFA devices only once the stand-in of their device plugin has been placed on it,
-as a real one does.
+node gives GPUs and EFA devices only once the stand-in of their device plugin, or of their DRA
+driver, has been placed on it, as a real one does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,11 @@ from typing import Any
 from disagg.catalog.chart import Chart
 from disagg.catalog.charts import CHARTS, charts_for
 from disagg.catalog.cluster_agents import AGENTS, Agent, tolerations
+from disagg.catalog.dra import DRIVERS
 from disagg.catalog.instances import INSTANCE_TYPES, node_type
 from disagg.catalog.resources import LABEL_INSTANCE_TYPE
 from disagg.local.cluster.api import Api, wait
+from disagg.local.cluster.devices import claimed_on, groups_claim, make_classes, publish
 from disagg.local.cluster.state import apply_nodes, is_daemon
 from disagg.local.cluster.words import requests
 from disagg.local.compare import Created
@@ -33,11 +35,15 @@ BASE_CHARTS = charts_for("eks", "device_plugin")
 def agents(created: Created, charts: Sequence[Chart] = BASE_CHARTS) -> list[Object]:
     """Return a stand-in for each workload of the add-ons that were read back and of the charts.
 
-    What a GPU node keeps free for daemons that are not pinned yet is a stand-in too.
+    Where the labels of node groups say that devices are claimed, the DRA drivers stand in place of
+    the device plugins. What a GPU node keeps free for daemons that are not pinned yet is a stand-in
+    too.
     """
     there = {one.name for one in created.addons}
     there |= {name for one in charts for name in (one.name, *one.contains)}
     known = [one for one in AGENTS.values() if one.comes_with in there]
+    if groups_claim(created):
+        known = [*(one for one in known if not one.advertises), *DRIVERS.values()]
     platform = "eks" if created.hyperpod is None else "hyperpod"
     on_gpus = _on_types(sorted(node_type(name, platform) for name in INSTANCE_TYPES))
     return [*(_stand_in(one, on_gpus) for one in known), _reserve(known, on_gpus)]
@@ -46,12 +52,17 @@ def agents(created: Created, charts: Sequence[Chart] = BASE_CHARTS) -> list[Obje
 def arrive(api: Api, nodes: Sequence[Mapping[str, Any]], stand_ins: Sequence[Object]) -> None:
     """Let nodes join: bare at first, with their devices where a device plugin has been placed.
 
-    Without stand-ins they have their devices at once.
+    Where devices are claimed, they are published once their driver has been placed. Without
+    stand-ins nodes have their devices at once.
     """
     if not stand_ins:
-        apply_nodes(api, nodes)
+        apply_nodes(api, [_bare(one) if claimed_on(one) else one for one in nodes])
+        make_classes(api, DRIVERS if any(claimed_on(one) for one in nodes) else ())
+        for one in nodes:
+            publish(api, one, DRIVERS)
         return
     apply_nodes(api, [_bare(one) for one in nodes])
+    make_classes(api, [one["metadata"]["name"] for one in stand_ins])
     for one in stand_ins:
         api.must(api.apply(one))
     daemons = [one["metadata"]["name"] for one in stand_ins if one["kind"] == "DaemonSet"]
@@ -63,6 +74,7 @@ def arrive(api: Api, nodes: Sequence[Mapping[str, Any]], stand_ins: Sequence[Obj
     }
     for node in nodes:
         name = node["metadata"]["name"]
+        publish(api, node, [one for one in DRIVERS if (one, name) in running])
         devices = {
             agent.advertises: node["status"]["allocatable"][agent.advertises]
             for agent in AGENTS.values()

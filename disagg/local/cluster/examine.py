@@ -21,6 +21,7 @@ from disagg.local.cluster.connections import (
     unguarded,
 )
 from disagg.local.cluster.definitions import install, wanted
+from disagg.local.cluster.devices import offered
 from disagg.local.cluster.life import drain, lose_node, roll_out
 from disagg.local.cluster.nodes import group_of
 from disagg.local.cluster.report import (
@@ -86,7 +87,7 @@ def examine(
         state = settle(stage.cluster)
         tell(Done(_in_place(state)))
     quotas = api.items("/api/v1/resourcequotas")
-    nodes = api.items("/api/v1/nodes")
+    nodes = offered(api, api.items("/api/v1/nodes"))
     room = less_daemons(nodes, api.items("/api/v1/pods"))
     policies = api.items("/apis/networking.k8s.io/v1/networkpolicies")
     ends = _endpoints(stage, objects)

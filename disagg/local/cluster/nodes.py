@@ -27,6 +27,7 @@ from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES, SystemInstanc
 from disagg.errors import DisaggError
 from disagg.local.aws.readback import LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_network import Subnet
+from disagg.local.aws.user_data import joins_local_disks
 from disagg.local.compare import Created
 
 LABEL_NODE_GROUP = "eks.amazonaws.com/nodegroup"
@@ -169,7 +170,7 @@ def _efa_interfaces(template: LaunchTemplate | None) -> int:
 def _disk_gib(group: NodeGroup, instance: InstanceType | None = None) -> int:
     """Return the disk that containers share [GiB]: NVMe as RAID 0 where asked for, else EBS."""
     template = group.launch_template
-    if instance and template and "strategy: RAID0" in template.user_data:
+    if instance and template and joins_local_disks(template.user_data):
         return instance.nvme_gb * 10**9 // 2**30
     sizes = [one.size_gib for one in template.volumes if one.size_gib] if template else []
     return max(sizes, default=_GIB_OF_UNKNOWN_VOLUME)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from disagg.local.cluster.api import Api, Cluster, wait
+from disagg.local.cluster.devices import asked
 
 _QUIET_SECONDS = 0.5
 """Longer than a change takes to reach scheduler and controllers."""
@@ -38,6 +39,7 @@ class PodState:
     message: str
     """The scheduler's own words; empty when it has a place."""
     spec: Mapping[str, Any]
+    """Where pods wait, what they claim stands among the requests."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +121,8 @@ def settle(cluster: Cluster, *, seconds: float = _PATIENCE_SECONDS) -> State:
         if facts != last:
             last, since = facts, now
         if (judged and now - since > _QUIET_SECONDS) or now > deadline:
-            return State(pods=seen.pods, unmade=seen.unmade, settled=judged)
+            pods = asked(cluster.api, seen.pods) if homeless else seen.pods
+            return State(pods=pods, unmade=seen.unmade, settled=judged)
         time.sleep(_POLL_SECONDS)
 
 

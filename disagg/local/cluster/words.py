@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from disagg.catalog.cluster_agents import AGENTS
+from disagg.catalog.dra import DEVICE_CLASSES, DRIVERS
 from disagg.catalog.resources import LABEL_CAPACITY_TYPE
 from disagg.quantities import quantity
 
@@ -18,9 +19,15 @@ Node = Mapping[str, Any]
 Spec = Mapping[str, Any]
 Condition = tuple[str, Callable[[Mapping[str, str]], bool]]
 _HEAD = re.compile(r"(\d+)/(\d+) nodes are available: (.*)", re.DOTALL)
-_TAIL = re.compile(r"\.(?: no new claims to deallocate| preemption:|\s*$).*", re.DOTALL)
+_TAIL = re.compile(
+    r"\.(?: no new claims to deallocate| still not schedulable| preemption:|\s*$).*", re.DOTALL
+)
 _NEXT = re.compile(r", (?=\d+ )")
-_PLUGINS = {one.advertises: one.name for one in AGENTS.values() if one.advertises}
+_PLUGINS = {
+    one.advertises: one.name for one in (*AGENTS.values(), *DRIVERS.values()) if one.advertises
+}
+_UNCLAIMED = ("cannot allocate all claims", "timed out trying to allocate devices")
+_NO_CLASS = re.compile(r"device class (\S+) does not exist")
 _OF_OTHER_NODES = (
     "didn't match Pod's node affinity/selector",
     "untolerated taint",
@@ -126,6 +133,9 @@ def explain(
         return _no_such_label(spec, nodes)
     if not bearable and usable:
         return _taint(spec, usable)
+    no_class = _NO_CLASS.search(message)
+    if no_class:
+        return _no_class(no_class[1])
     said = [_explained(one, spec, bearable, waiting) for one in found]
     known = [one for one in said if one is not None]
     if not known:
@@ -148,6 +158,8 @@ def _explained(
         return _too_little(resource, spec, usable, waiting)
     if "affinity rules" in text:
         return _other_pods(reason, spec)
+    if text.startswith(_UNCLAIMED):
+        return _unclaimed(spec, usable, waiting)
     return Explanation(f"{_nodes(reason.nodes)}: {text}", "change what the scheduler names")
 
 
@@ -221,6 +233,40 @@ def _too_little(resource: str, spec: Spec, usable: Sequence[Node], waiting: int)
         f"it asks for {unit}, and on the {_nodes(len(usable))} it may use other pods leave less"
         f" (an empty one gives {_shown(resource, most)})",
         f"{grow}, or {waiting} replicas fewer",
+    )
+
+
+def _no_class(name: str) -> Explanation:
+    chart = _PLUGINS.get(name, "the driver's chart")
+    return Explanation(
+        f"it claims devices of class {name}, and there is no such class: {chart} is not installed",
+        f"install {chart} with its device class, or set capacity.device_exposure to device_plugin",
+    )
+
+
+def _unclaimed(spec: Spec, usable: Sequence[Node], waiting: int) -> Explanation:
+    """Return why claims are not met: what is scarcest decides, then where devices sit."""
+    wanted = {name: amount for name, amount in requests(spec).items() if name in DEVICE_CLASSES}
+    most = {
+        name: max(quantity(one["status"]["allocatable"].get(name, "0")) for one in usable)
+        for name in wanted
+    }
+    for name, amount in wanted.items():
+        if amount > most[name]:
+            told = _too_little(name, spec, usable, waiting)
+            if most[name]:
+                return told
+            return Explanation(
+                told.why,
+                f"let {_PLUGINS[name]} tolerate the taints of the nodes and match their labels: it"
+                " publishes ResourceSlices where it runs (kubectl get resourceslices)",
+            )
+    listed = " and ".join(_shown(name, amount) for name, amount in wanted.items())
+    return Explanation(
+        f"it claims {listed or 'devices'}, and no node it may use has them free on the PCIe roots"
+        " it asks for",
+        "compare its claim with the devices that drivers publish (kubectl get resourceslices -o"
+        f" yaml), add nodes to its group, or {waiting} replicas fewer",
     )
 
 

@@ -10,6 +10,7 @@ from fleet import created_of
 
 from disagg.catalog.charts import CHARTS, charts_for
 from disagg.catalog.cluster_agents import AGENTS, tolerations
+from disagg.catalog.dra import DRIVERS
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.local.cluster.agents import RESERVE, agents, less_daemons
 from disagg.local.cluster.api import Cluster
@@ -23,11 +24,11 @@ Deploy = Callable[..., Any]
 
 @pytest.mark.parametrize("version", sorted(KUBERNETES_VERSIONS))
 def test_every_add_on_and_every_chart_brings_an_agent(version: str) -> None:
-    brought = {one.comes_with for one in AGENTS.values()}
+    brought = {one.comes_with for one in (*AGENTS.values(), *DRIVERS.values())}
     add_ons = {one.name for one in KUBERNETES_VERSIONS[version].add_ons}
-    # What DRA drivers and HyperPod's packages run is not stood in for yet.
+    # What HyperPod's packages run is not stood in for yet.
     plugins = {name for name, one in CHARTS.items() if "eks" in one.platforms}
-    assert add_ons | plugins - {"dra-driver-nvidia-gpu", "aws-dranet"} == brought
+    assert add_ons | plugins == brought
 
 
 def test_an_add_on_that_was_not_read_back_brings_no_agent() -> None:
