@@ -14,8 +14,10 @@ from disagg_constructs.lifecycle_scripts import (
     LifecycleScripts,
     LifecycleScriptsProps,
 )
+from disagg_constructs.model_store import ModelStore, ModelStoreProps
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
+from disagg_constructs.store_access import StoreAccess
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
 
 __all__ = [
@@ -40,11 +42,14 @@ __all__ = [
     "LifecycleBucketProps",
     "LifecycleScripts",
     "LifecycleScriptsProps",
+    "ModelStore",
+    "ModelStoreProps",
     "Network",
     "NetworkProps",
     "PodIdentity",
     "PodIdentityProps",
     "Reserved",
+    "StoreAccess",
     "SystemNodeGroup",
     "SystemNodeGroupProps",
 ]

@@ -12,7 +12,7 @@ from disagg.planner.layout import (
     pool_instance,
     server_requests,
 )
-from disagg_k8s import fabric, names, server
+from disagg_k8s import fabric, names, server, weights
 from disagg_k8s.manifest import Concern, Json, binary, cores
 
 
@@ -85,9 +85,13 @@ def _pod_spec(
         **server.pod_base(environment, role),
         **server.placement(environment, plan, [instance]),
         "terminationGracePeriodSeconds": grace,
-        "initContainers": [*fabric.fabric_gate(environment, plan), *sidecar],
+        "initContainers": [
+            *fabric.fabric_gate(environment, plan),
+            *weights.weights_gate(environment),
+            *sidecar,
+        ],
         "containers": [_server(environment, plan, port, drain_seconds, privilege)],
-        "volumes": server.volumes(plan.shm_mib),
+        "volumes": server.volumes(environment, plan.shm_mib),
     }
 
 
@@ -115,7 +119,7 @@ def _server(
         "env": [
             {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": own_address},
             {"name": "VLLM_NIXL_SIDE_CHANNEL_PORT", "value": str(names.NIXL_PORT)},
-            *server.variables(fabric.fabric_variables(plan)),
+            *server.variables(environment, fabric.fabric_variables(plan)),
         ],
         "ports": [
             {"name": "modelserver", "containerPort": port, "protocol": "TCP"},
@@ -123,7 +127,7 @@ def _server(
         ],
         "resources": server.resources(amounts),
         "securityContext": privilege,
-        "volumeMounts": server.MOUNTS,
+        "volumeMounts": server.mounts(environment),
         "lifecycle": {"preStop": {"sleep": {"seconds": drain_seconds}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **server.probes(),

@@ -8,6 +8,7 @@ from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.layers import Stacks, build
 from disagg_stacks.network import NetworkStack
+from disagg_stacks.storage import StorageStack
 
 __all__ = [
     "CapacityStack",
@@ -17,6 +18,7 @@ __all__ = [
     "HyperPodStack",
     "NetworkStack",
     "Stacks",
+    "StorageStack",
     "build",
     "synthesize",
 ]

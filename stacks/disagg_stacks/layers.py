@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 
 from disagg.config.environment import Environment
+from disagg.planner.weights import store_of
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
 from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
 from disagg_stacks.overrides import override
+from disagg_stacks.storage import StorageStack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +21,8 @@ class Stacks:
 
     network: NetworkStack
     cluster: ClusterStack
+    storage: StorageStack | None
+    """None where every pod asks the hub for its weights."""
     capacity: CapacityStack | HyperPodStack
     delivery: DeliveryStack | None = None
     """None: the file says nothing of `delivery`."""
@@ -49,6 +53,12 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         capacity = CapacityStack(
             scope, environment=environment, network=network.network, cluster=cluster.cluster
         )
+    store = store_of(environment)
+    storage = (
+        StorageStack(scope, environment=environment, cluster=cluster.cluster, store=store)
+        if store
+        else None
+    )
     delivery = (
         DeliveryStack(
             scope,
@@ -62,6 +72,12 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
     )
     if environment.cluster.existing is not None:
         capacity.add_stack_dependency(cluster)
-    every = (network, cluster, capacity, delivery)
+    every = (network, cluster, storage, capacity, delivery)
     override([one for one in every if one is not None], environment.overrides.resources)
-    return Stacks(network=network, cluster=cluster, capacity=capacity, delivery=delivery)
+    return Stacks(
+        network=network,
+        cluster=cluster,
+        storage=storage,
+        capacity=capacity,
+        delivery=delivery,
+    )

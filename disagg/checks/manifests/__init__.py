@@ -16,6 +16,7 @@ from disagg.checks.manifests import (
     router_rules,
     serving_rules,
     transfer_rules,
+    weights_rules,
 )
 from disagg.checks.manifests.objects import Manifests
 from disagg.checks.rule import rules_of, run
@@ -37,6 +38,7 @@ MANIFEST_RULES = rules_of(
     connection_rules,
     metric_rules,
     hyperpod_rules,
+    weights_rules,
 )
 
 

@@ -1,13 +1,19 @@
 """The project's own rules over templates: what CloudFormation and its linters do not know."""
 
 from disagg.checks.rule import Rule, rules_of, run
-from disagg.checks.templates import cluster_rules, hyperpod_rules, node_rules, organisation_rules
+from disagg.checks.templates import (
+    cluster_rules,
+    hyperpod_rules,
+    node_rules,
+    organisation_rules,
+    storage_rules,
+)
 from disagg.checks.templates.resources import Templates
 from disagg.config.environment import Environment
 from disagg.errors import Problem
 
 TEMPLATE_RULES: tuple[Rule, ...] = rules_of(
-    node_rules, cluster_rules, hyperpod_rules, organisation_rules
+    node_rules, cluster_rules, hyperpod_rules, organisation_rules, storage_rules
 )
 
 
