@@ -96,8 +96,8 @@ def hyperpod_instances_use_all_threads(templates: Templates) -> Iterator[Finding
 def hyperpod_scripts_are_where_sagemaker_looks(templates: Templates) -> Iterator[Finding]:
     """Scripts of an instance group come from a bucket whose name begins with `sagemaker-`.
 
-    The managed policy of the instances reads no other, and SageMaker refuses the cluster. Source:
-    SageMaker API reference, ClusterLifeCycleConfig.
+    The managed policy of the instances reads no other, and SageMaker refuses the cluster.
+    Source: SageMaker API reference, ClusterLifeCycleConfig.
     """
     for one, index, group in _groups(templates):
         uri = group.get("LifeCycleConfig", {}).get("SourceS3Uri", "s3://sagemaker-")
