@@ -39,6 +39,17 @@ def appetites(gpus: int) -> st.SearchStrategy[dict[str, int]]:
     )
 
 
+def weights() -> st.SearchStrategy[dict[str, str]]:
+    """Draw where pods get the model; a token comes along whether the model is gated or not."""
+    s3 = {
+        "kind": "s3",
+        "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a",
+        "token_secret": "disagg/hub-token",
+    }
+    hub = {"kind": "hugging_face"}
+    return st.sampled_from([hub, hub, s3, s3 | {"bucket": "models-of-ours", "prefix": "llm/eu"}])
+
+
 @st.composite
 def environments(draw: st.DrawFn, name: str = "", *, tight: bool = False) -> str:
     """Draw the text of an environment that is mostly valid; the checks drop the rest.
@@ -91,6 +102,8 @@ def environments(draw: st.DrawFn, name: str = "", *, tight: bool = False) -> str
             "cluster.kubernetes_version": draw(st.sampled_from(["1.33", "1.34", "1.35"])),
             "capacity": capacity,
             "serving.model": draw(st.sampled_from(sorted(MODELS))),
+            "serving.weights": draw(weights()),
+            "serving.cache": draw(st.sampled_from(["pod", "node"])),
             "serving.max_context_tokens": draw(st.sampled_from([4096, 32768])),
             "serving.prefill": {
                 "replicas": replicas["prefill"],

@@ -14,9 +14,11 @@ from disagg_constructs.lifecycle_scripts import (
     LifecycleScripts,
     LifecycleScriptsProps,
 )
+from disagg_constructs.model_store import ModelStore, ModelStoreProps
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
 from disagg_constructs.spending_alarm import SpendingAlarm, SpendingAlarmProps
+from disagg_constructs.store_access import StoreAccess
 from disagg_constructs.system_nodes import SystemNodeGroup, SystemNodeGroupProps
 
 __all__ = [
@@ -41,6 +43,8 @@ __all__ = [
     "LifecycleBucketProps",
     "LifecycleScripts",
     "LifecycleScriptsProps",
+    "ModelStore",
+    "ModelStoreProps",
     "Network",
     "NetworkProps",
     "PodIdentity",
@@ -48,6 +52,7 @@ __all__ = [
     "Reserved",
     "SpendingAlarm",
     "SpendingAlarmProps",
+    "StoreAccess",
     "SystemNodeGroup",
     "SystemNodeGroupProps",
 ]

@@ -59,6 +59,9 @@ LABEL_NODE_ROLE = "disagg/role"
 """What a node group is for: `prefill`, `decode`, `shared` or `system`; pods select nodes by it."""
 SYSTEM_NODES = "system"
 """Value of that label on the nodes of the router, DNS and controllers."""
+NVME_ARRAY = "/mnt/k8s-disks/0"
+"""Where a node mounts its NVMe disks with `localStorage.strategy: RAID0`; a node without the array
+has no such directory. Source: awslabs/amazon-eks-ami nodeadm, setup-local-disks; 2026-11-23."""
 GPU_TAINT = ("nvidia.com/gpu", "present")
 """Key and value of the taint that keeps what asks for no GPU off GPU nodes."""
 LABEL_INSTANCE_TYPE = "node.kubernetes.io/instance-type"

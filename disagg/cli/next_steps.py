@@ -13,6 +13,7 @@ from disagg.config.environment import Environment
 from disagg.node import CHECKOUT
 from disagg.planner.layout import groups
 from disagg.planner.plan import Plan
+from disagg.planner.weights import MODEL_LOADER, store_of
 
 _QUOTAS = {"p": "L-417A185B", "g": "L-DB2E81BA"}
 """Service quotas of on-demand vCPUs by instance family. Source: service-quotas API, 2026-11-23."""
@@ -60,7 +61,8 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         f"aws eks update-kubeconfig --name {environment.cluster_name} --region {region}",
         *_install(environment, base),
     ]
-    if MODELS[environment.serving.model].gated:
+    yield from _store(environment, manifests)
+    if MODELS[environment.serving.model].gated and store_of(environment) is None:
         yield [
             f"{environment.serving.model} is gated: accept its licence and hand over a token.",
             f"kubectl apply -f {manifests}/00-namespaces.yaml",
@@ -83,8 +85,9 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         f"kubectl -n {environment.router_namespace} get service router",
         f"curl http://<that name>/v1/completions {_JSON} -d '{request}'",
     ]
+    kept = "keys, logs and the model bucket" if _owned(environment) else "keys and logs"
     yield [
-        "When done, set desired_nodes to 0 and deploy again, or remove all but keys and logs.",
+        f"When done, set desired_nodes to 0 and deploy again, or remove all but {kept}.",
         f"kubectl delete -f {manifests}",
         cdk_with("destroy --all", base),
     ]
@@ -156,6 +159,31 @@ def _vpc_of_others(made: Plan, region: str, vpc_id: str) -> Step:
         told,
         f"{see} --query 'Subnets[].[{shown}]'",
         f"{names} --attribute enableDnsHostnames",
+    ]
+
+
+def _owned(environment: Environment) -> bool:
+    store = store_of(environment)
+    return store is not None and store.bucket is None
+
+
+def _store(environment: Environment, manifests: str) -> Iterator[Step]:
+    """Yield what fills the store of weights, before any GPU node costs money."""
+    store, serving = store_of(environment), environment.serving_namespace
+    if store is None:
+        return
+    if store.token_secret:
+        told = "is gated: accept its licence, and keep a token in Secrets Manager."
+        make = f"aws secretsmanager create-secret --region {environment.aws.region}"
+        yield [
+            f"{environment.serving.model} {told}",
+            f"{make} --name {store.token_secret} --secret-string file://token",
+        ]
+    job = f"job -l app.kubernetes.io/component={MODEL_LOADER}"
+    yield [
+        "Copy the model to its bucket, on a system node, while no GPU node runs.",
+        f"kubectl apply -f {manifests}/00-namespaces.yaml -f {manifests}/25-model-loading.yaml",
+        f"kubectl -n {serving} wait --for=condition=complete --timeout=12h {job}",
     ]
 
 

@@ -216,6 +216,21 @@ _SHORT = 12
 """Characters shown of a version that is a commit."""
 
 
+def _loading(made: Plan) -> list[str]:
+    """Return how long weights take to the GPUs of each role, and which link decides it."""
+    lines = []
+    for one in made.loading:
+        slow = one.slowest
+        shared = f", {slow.pods} downloads at once" if slow.pods > 1 else ""
+        then = f", then {one.then.link} ({one.then.kind})" if one.then else ""
+        lines.append(
+            f"Weights of a {one.role} pod: {one.weight_bytes / 1e9:,.1f} GB in {one.seconds:,.0f} s"
+            f" at best (derived); slowest link {slow.link}, {slow.gb_per_second:,.1f} GB/s each"
+            f"{shared} ({slow.kind}, {slow.date}){then}."
+        )
+    return lines
+
+
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
@@ -246,6 +261,7 @@ def _notes(made: Plan) -> list[str]:
     )
     charts = ", ".join(f"{name} {version[:_SHORT]}" for name, version in made.charts)
     notes.append(f"Charts to install: {charts}.")
+    notes += _loading(made)
     if not made.idle:
         notes.append("No GPU is idle.")
     for waste in made.idle:

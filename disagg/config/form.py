@@ -32,6 +32,11 @@ GIT_REVISION = r"^[^\s~^:?*\[\\]{1,200}$"
 IDENTITY_CENTER = r"^arn:aws[a-z-]*:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}$"
 IDENTITY = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 VPC_ENDPOINT = r"^vpce-[0-9a-f]{8,17}$"
+REVISION = r"^[0-9a-f]{40}$"
+BUCKET = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
+KEY_PREFIX = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
+KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+SECRET_NAME = r"^[A-Za-z0-9/_+=.@-]{1,512}$"  # noqa: S105  Why: a pattern, no secret.
 PATTERNS = {
     GIT_URL: "an https:// or ssh:// URL without ? and #, such as ssh://git@host/repository.git",
     GIT_REVISION: "a branch, tag or commit",
@@ -46,6 +51,11 @@ PATTERNS = {
     SUBNET_ID: "the id of a subnet, subnet- and 8 to 17 hexadecimal digits",
     PREFIX: "1 to 20 letters and digits, a letter first",
     QUALIFIER: "1 to 10 of a-z, 0-9 and -, no - first",
+    REVISION: "a commit of the model on Hugging Face, 40 hexadecimal digits",
+    BUCKET: "the name of a bucket, 3 to 63 of a-z, 0-9 and -, without dots, which break its TLS",
+    KEY_PREFIX: "a path of a-z, A-Z, 0-9, _ and - with / between, and none at its ends",
+    KEY_ARN: "the ARN of a KMS key, not of an alias",
+    SECRET_NAME: "the name of a secret, not its ARN",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",
     TRAINING_PLAN: "the ARN of a SageMaker training plan",

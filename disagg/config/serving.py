@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from disagg.catalog.images import DEFAULT_IMAGE_PROFILE
 from disagg.config.form import STRICT, Count, TensorParallel
+from disagg.config.weights import HuggingFace, WeightsSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -66,6 +67,13 @@ class Serving:
     """A model of the catalogue, by its Hugging Face id."""
     image_profile: str = DEFAULT_IMAGE_PROFILE
     """One tested set of vLLM, NIXL, router and sidecar; parts are never mixed."""
+    weights: Annotated[WeightsSource, Field(discriminator="kind")] = Field(
+        default_factory=HuggingFace
+    )
+    """Where pods get the model. Default: each from Hugging Face."""
+    cache: Literal["pod", "node"] = "pod"
+    """Where downloads and compiled kernels lie on the node's NVMe. `pod`: in a directory that goes
+    with the pod. `node`: in one that all pods of a node share and that outlives them."""
     max_context_tokens: Annotated[int, Field(ge=1)] | None = None
     """Longest prompt and answer together. Default: what the model allows."""
     prefill: Pool

@@ -16,13 +16,14 @@ from disagg.catalog.resources import (
 from disagg.config.delivery import ArgoCdCapability
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
-from disagg.local import owned
+from disagg.local import compare_storage, owned
 from disagg.local.aws import (
     readback,
     readback_delivery,
     readback_iam,
     readback_network,
     readback_schedules,
+    readback_storage,
 )
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
@@ -30,10 +31,11 @@ from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
 from disagg.local.compare_ami import disk_facts, node_labels
 from disagg.local.compare_hyperpod import hyperpod_facts
 from disagg.local.facts import Fact, open_to_itself
-from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
+from disagg.planner.endpoints import GATEWAY_ENDPOINTS, interface_endpoints
 from disagg.planner.plan import GroupPlan, Plan, make_plan
 from disagg.planner.reservations import FABRIC, messages
 from disagg.planner.subnets import subnet_layout
+from disagg.planner.weights import MODEL_LOADER, MODEL_SERVER, store_of
 
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -52,6 +54,10 @@ class Created:
     flow_logs: tuple[readback_network.FlowLog, ...]
     schedules: tuple[readback_schedules.Schedule, ...]
     """One-time messages of the account and region."""
+    buckets: tuple[readback_storage.Bucket, ...]
+    """Buckets of the account that carry tags."""
+    permissions: dict[str, compare_storage.Permissions]
+    """What those who read and write stores of weights may do, by namespace and service account."""
     security_groups: dict[str, readback_network.SecurityGroup]
     """Groups of the GPU nodes' interfaces, by id."""
     roles: tuple[readback_iam.Role, ...]
@@ -78,17 +84,27 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
     hyperpod = find_hyperpod(endpoint.client("sagemaker"), cluster_name)
     if hyperpod is not None:
         groups |= {one for group in hyperpod.groups for one in group.security_group_ids}
+    identities = readback.read_pod_identities(eks, cluster_name)
+    iam = endpoint.client("iam")
     return Created(
         hyperpod=hyperpod,
         cluster=cluster,
         node_groups=node_groups,
         addons=readback.read_addons(eks, cluster_name),
-        pod_identities=readback.read_pod_identities(eks, cluster_name),
+        pod_identities=identities,
         access_entries=readback.read_access_entries(eks, cluster_name),
         subnets=readback_network.read_subnets(ec2, cluster.vpc_id),
         endpoints=readback_network.read_endpoints(ec2, cluster.vpc_id),
         flow_logs=readback_network.read_flow_logs(ec2, cluster.vpc_id),
         schedules=readback_schedules.read_schedules(endpoint.client("scheduler")),
+        buckets=readback_storage.read_buckets(endpoint.client("s3")),
+        permissions={
+            f"{one.namespace}/{one.service_account}": readback_storage.read_permissions(
+                iam, one.role_arn
+            )
+            for one in identities
+            if one.service_account in {MODEL_LOADER, MODEL_SERVER}
+        },
         security_groups={
             one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
         },
@@ -103,18 +119,27 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     plan = make_plan(environment, bundled_prices())
     facts = [] if environment.cluster.existing else list(_cluster(environment, created))
     if environment.network.existing is None:
-        facts += _network(plan, created)
+        facts += _network(environment, plan, created)
     if environment.cluster.platform == "eks":
         if environment.cluster.existing is None:
             facts += _system(environment, created)
         for group in plan.groups:
             facts += _node_group(environment, group, created)
     facts += hyperpod_facts(environment, plan, created)
+    facts += _storage(environment, created)
     facts += [
         Fact(about=about, planned=planned, created=found)
         for about, planned, found in owned.facts(environment, plan, created)
     ]
     return [*facts, *_messages(environment, created), *_delivery(environment, created)]
+
+
+def _storage(environment: Environment, created: Created) -> Iterator[Fact]:
+    store = store_of(environment)
+    if store:
+        rows = compare_storage.storage(environment, store, created.buckets, created.permissions)
+        for about, planned, made in rows:
+            yield Fact(about=about, planned=planned, created=made)
 
 
 def _messages(environment: Environment, created: Created) -> Iterator[Fact]:
@@ -219,7 +244,11 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
     )
     yield Fact(
         about="cluster: Pod Identity",
-        planned=["kube-system/aws-load-balancer-controller", "kube-system/aws-node"],
+        planned=[
+            "kube-system/aws-load-balancer-controller",
+            "kube-system/aws-node",
+            *compare_storage.identities(environment, store_of(environment)),
+        ],
         created=sorted(f"{one.namespace}/{one.service_account}" for one in created.pod_identities),
     )
 
@@ -237,7 +266,7 @@ def _with_role(created: Created, role: str) -> list[NodeGroup]:
     return [group for group in created.node_groups if group.labels.get(LABEL_NODE_ROLE) == role]
 
 
-def _network(plan: Plan, created: Created) -> Iterator[Fact]:
+def _network(environment: Environment, plan: Plan, created: Created) -> Iterator[Fact]:
     layout = plan.subnets
     yield Fact(
         about="subnets: range, zone and reach",
@@ -255,7 +284,8 @@ def _network(plan: Plan, created: Created) -> Iterator[Fact]:
     yield Fact(
         about="endpoints",
         planned=sorted(
-            f"com.amazonaws.{region}.{name}" for name in (*INTERFACE_ENDPOINTS, *GATEWAY_ENDPOINTS)
+            f"com.amazonaws.{region}.{name}"
+            for name in (*interface_endpoints(environment), *GATEWAY_ENDPOINTS)
         ),
         created=sorted(one.service for one in created.endpoints),
     )

@@ -8,7 +8,7 @@ from disagg.catalog.prices import OFFERS, Offer, Prices
 from disagg.catalog.source import Kind
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Environment, Pricing
-from disagg.planner.endpoints import INTERFACE_ENDPOINTS
+from disagg.planner.endpoints import interface_endpoints
 from disagg.planner.layout import groups
 from disagg.planner.money.purchase import NodePrice, node_price
 from disagg.planner.reservations import Ending
@@ -103,7 +103,7 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     """Return every hourly cost at the planned size, without data transfer and storage."""
     region, pricing = environment.aws.region, environment.pricing
     network, platform = environment.network, environment.cluster.platform
-    endpoints = len(INTERFACE_ENDPOINTS) * len(network.availability_zone_ids)
+    endpoints = len(interface_endpoints(environment)) * len(network.availability_zone_ids)
     nodes = group_prices(environment.capacity, platform, region, prices, pricing)
     lines = [
         _line(

@@ -24,6 +24,7 @@ from disagg.planner.fit import Idle, full_layout, idle, placement
 from disagg.planner.layout import NodePlan, PodPlan, groups, pod
 from disagg.planner.memory import GpuMemory, gpu_memory
 from disagg.planner.overridden import Overridden, overridden
+from disagg.planner.performance.startup import Loading, loading
 from disagg.planner.reservations import Ending, identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
@@ -83,6 +84,8 @@ class Plan:
     """What it costs then [USD/h]; None where no price is known."""
     charts: tuple[tuple[str, str], ...]
     """Name and version of each Helm chart to install, in order."""
+    loading: tuple[Loading, ...]
+    """How the weights of each role reach its GPUs, and how long that takes."""
     suggestion: str
     """The layout that would use the idle GPUs; empty when none are idle or none would."""
     existing: tuple[Existing, ...]
@@ -169,6 +172,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         if extended and not environment.cluster.existing
         else None,
         charts=tuple((one.name, one.version) for one in installed(environment)),
+        loading=loading(environment, filled),
         suggestion=_suggestion(environment) if waste else "",
         existing=existing(environment),
         overrides=overridden(environment.overrides),

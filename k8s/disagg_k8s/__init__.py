@@ -5,10 +5,13 @@ from typing import Any
 from cdk8s import App
 
 from disagg.config.environment import Environment
+from disagg.planner.weights import store_of
 from disagg_k8s.baseline import BaselinePool
 from disagg_k8s.devices import DeviceClaims, by_claim
 from disagg_k8s.disruption import DisruptionBudgets
 from disagg_k8s.identity import ServiceAccounts
+from disagg_k8s.manifest import Concern
+from disagg_k8s.model_loading import ModelLoading
 from disagg_k8s.namespaces import Namespaces, PriorityClasses
 from disagg_k8s.network import NetworkPolicies
 from disagg_k8s.overrides import patched
@@ -46,6 +49,7 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
             if by_claim(environment)
             else {}
         ),
+        **_loading(app, environment),
         # Why decode first: its pods are larger, and a node with one prefill pod takes none of them.
         "30-decode-pool": DecodePool(app, "DecodePool", environment=environment),
         "40-prefill-pool": PrefillPool(app, "PrefillPool", environment=environment),
@@ -57,3 +61,12 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
     }
     rendered = {f"{name}.yaml": chart.objects() for name, chart in charts.items()}
     return patched(rendered, environment.overrides.manifests)
+
+
+def _loading(app: App, environment: Environment) -> dict[str, Concern]:
+    """Return the chart that fills the store, where there is one."""
+    store = store_of(environment)
+    if store is None:
+        return {}
+    chart = ModelLoading(app, "ModelLoading", environment=environment, store=store)
+    return {"25-model-loading": chart}

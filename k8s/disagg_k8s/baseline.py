@@ -6,7 +6,7 @@ from constructs import Construct
 
 from disagg.config.environment import Environment
 from disagg.planner.layout import baseline_as_pool, groups, pod, pool_instance, server_requests
-from disagg_k8s import devices, names, server
+from disagg_k8s import devices, names, server, weights
 from disagg_k8s.manifest import Concern, Json
 
 
@@ -60,20 +60,22 @@ def _pod_spec(environment: Environment) -> Json:
         "imagePullPolicy": "IfNotPresent",
         "command": ["vllm", "serve"],
         "args": server.arguments(environment, plan, names.SERVER_PORT),
-        "env": server.variables({}),
+        "env": server.variables(environment, {}),
         "ports": [{"name": "modelserver", "containerPort": names.SERVER_PORT, "protocol": "TCP"}],
         "resources": server.resources(environment, amounts, names.BASELINE),
         "securityContext": server.security(lock_memory=False, privileged=False),
-        "volumeMounts": server.MOUNTS,
+        "volumeMounts": server.mounts(environment),
         "lifecycle": {"preStop": {"sleep": {"seconds": server.NOTICE_SECONDS}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **server.probes(),
     }
+    gate = weights.weights_gate(environment)
     return {
         **server.pod_base(environment, names.BASELINE),
         **server.placement(environment, plan, instance_types),
         **devices.pod_claims(environment, names.BASELINE),
         "terminationGracePeriodSeconds": grace,
+        **({"initContainers": gate} if gate else {}),
         "containers": [container],
-        "volumes": server.volumes(plan.shm_mib),
+        "volumes": server.volumes(environment, plan.shm_mib),
     }

@@ -12,13 +12,14 @@ from disagg.catalog.resources import (
     LABEL_ROLE,
 )
 from disagg.config.environment import Environment
+from disagg.planner import weights
 from disagg_k8s.manifest import Json
 
 PREFILL = "prefill"
 DECODE = "decode"
 BASELINE = "baseline"
 ROUTER = "router"
-MODEL_SERVER = "model-server"
+MODEL_SERVER = weights.MODEL_SERVER
 """Service account of every model server."""
 
 SERVER_PORT = 8000

@@ -12,7 +12,7 @@ from disagg.planner.layout import (
     pool_instance,
     server_requests,
 )
-from disagg_k8s import devices, fabric, names, server
+from disagg_k8s import devices, fabric, names, server, weights
 from disagg_k8s.manifest import Concern, Json, binary, cores
 
 
@@ -86,9 +86,13 @@ def _pod_spec(
         **server.placement(environment, plan, [instance]),
         **devices.pod_claims(environment, role),
         "terminationGracePeriodSeconds": grace,
-        "initContainers": [*fabric.fabric_gate(environment, plan), *sidecar],
+        "initContainers": [
+            *fabric.fabric_gate(environment, plan),
+            *weights.weights_gate(environment),
+            *sidecar,
+        ],
         "containers": [_server(environment, plan, port, drain_seconds, privilege)],
-        "volumes": server.volumes(plan.shm_mib),
+        "volumes": server.volumes(environment, plan.shm_mib),
     }
 
 
@@ -116,7 +120,7 @@ def _server(
         "env": [
             {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": own_address},
             {"name": "VLLM_NIXL_SIDE_CHANNEL_PORT", "value": str(names.NIXL_PORT)},
-            *server.variables(fabric.fabric_variables(plan)),
+            *server.variables(environment, fabric.fabric_variables(plan)),
         ],
         "ports": [
             {"name": "modelserver", "containerPort": port, "protocol": "TCP"},
@@ -124,7 +128,7 @@ def _server(
         ],
         "resources": server.resources(environment, amounts, role),
         "securityContext": privilege,
-        "volumeMounts": server.MOUNTS,
+        "volumeMounts": server.mounts(environment),
         "lifecycle": {"preStop": {"sleep": {"seconds": drain_seconds}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **server.probes(),

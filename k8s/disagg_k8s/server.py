@@ -13,10 +13,11 @@ from disagg.catalog.resources import (
     LABEL_NODE_HEALTH,
     LABEL_NODE_ROLE,
     LABEL_ZONE_ID,
+    NVME_ARRAY,
 )
 from disagg.config.environment import Environment
 from disagg.planner.layout import PodPlan, Resources
-from disagg_k8s import devices, names
+from disagg_k8s import devices, names, weights
 from disagg_k8s.manifest import Json, binary, cores
 
 _CACHE = "/var/cache/disagg"
@@ -40,7 +41,7 @@ def arguments(environment: Environment, plan: PodPlan, port: int) -> list[str]:
     serving = environment.serving
     limit = serving.max_context_tokens
     return [
-        serving.model,
+        weights.model(environment),
         "--host=0.0.0.0",
         f"--port={port}",
         f"--tensor-parallel-size={plan.tensor_parallel}",
@@ -48,12 +49,13 @@ def arguments(environment: Environment, plan: PodPlan, port: int) -> list[str]:
         *([f"--max-model-len={limit}"] if limit else []),
         f"--shutdown-timeout={LONGEST_ANSWER_SECONDS}",
         f"--disable-access-log-for-endpoints={_QUIET_PATHS}",
+        *weights.arguments(environment, plan),
         *MODELS[serving.model].server_arguments,
     ]
 
 
-def variables(extra: dict[str, str]) -> list[Json]:
-    """Return the environment of a server: its caches on the node's disk, its token if there is one.
+def variables(environment: Environment, extra: dict[str, str]) -> list[Json]:
+    """Return the environment of a server: its caches on the node's disk, how it gets its weights.
 
     Why PYTHONHASHSEED: prefix hashes must agree between pods.
     """
@@ -66,9 +68,8 @@ def variables(extra: dict[str, str]) -> list[Json]:
         "PYTHONHASHSEED": "0",
         **extra,
     }
-    token = {"secretKeyRef": {"name": "hf-token", "key": "HF_TOKEN", "optional": True}}
     return [
-        {"name": "HF_TOKEN", "valueFrom": token},
+        *weights.variables(environment, _CACHE),
         *({"name": name, "value": value} for name, value in fixed.items()),
     ]
 
@@ -136,23 +137,30 @@ def security(*, lock_memory: bool, privileged: bool) -> Json:
     }
 
 
-def volumes(shm_mib: int) -> list[Json]:
+def volumes(environment: Environment, shm_mib: int) -> list[Json]:
     """Return the volumes of a server.
 
     Why emptyDir for the caches: nodes put kubelet's directory on the NVMe array
     (`localStorage.strategy: RAID0`), so it is as fast as a hostPath, dies with the pod, and cannot
-    reach into the node.
+    reach into the node. A cache of the node is the array itself, of type `Directory`: with
+    `DirectoryOrCreate` a node without its array would give the root volume, thirty times slower,
+    and say nothing.
     """
+    shared = {"hostPath": {"path": NVME_ARRAY, "type": "Directory"}}
+    own: Json = {"emptyDir": {}}
     return [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": binary(shm_mib)}},
-        {"name": "cache", "emptyDir": {}},
+        {"name": "cache", **(shared if environment.serving.cache == "node" else own)},
     ]
 
 
-MOUNTS: list[Json] = [
-    {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  Why: a path in the pod, not on this machine.
-    {"name": "cache", "mountPath": _CACHE},
-]
+def mounts(environment: Environment) -> list[Json]:
+    """Return what a server mounts; of the node's array it sees one directory and no more."""
+    part = {"subPath": f"disagg/{environment.name}"} if environment.serving.cache == "node" else {}
+    return [
+        {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  Why: a path in the pod, not on this machine.
+        {"name": "cache", "mountPath": _CACHE, **part},
+    ]
 
 
 _PLATFORM_LABELS: dict[str, Callable[[Environment], dict[str, list[str]]]] = {

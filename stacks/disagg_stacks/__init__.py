@@ -9,6 +9,7 @@ from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.layers import Stacks, build
 from disagg_stacks.network import NetworkStack
 from disagg_stacks.security import SecurityStack
+from disagg_stacks.storage import StorageStack
 
 __all__ = [
     "CapacityStack",
@@ -19,6 +20,7 @@ __all__ = [
     "NetworkStack",
     "SecurityStack",
     "Stacks",
+    "StorageStack",
     "build",
     "synthesize",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 
 from disagg.config.environment import Environment
+from disagg.planner.weights import store_of
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
 from disagg_stacks.delivery import DeliveryStack
@@ -12,6 +13,7 @@ from disagg_stacks.hyperpod import HyperPodStack
 from disagg_stacks.network import NetworkStack
 from disagg_stacks.overrides import override
 from disagg_stacks.security import SecurityStack
+from disagg_stacks.storage import StorageStack
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +22,8 @@ class Stacks:
 
     network: NetworkStack
     cluster: ClusterStack
+    storage: StorageStack | None
+    """None where every pod asks the hub for its weights."""
     capacity: CapacityStack | HyperPodStack
     delivery: DeliveryStack | None = None
     """None: the file says nothing of `delivery`."""
@@ -52,6 +56,12 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         capacity = CapacityStack(
             scope, environment=environment, network=network.network, cluster=cluster.cluster
         )
+    store = store_of(environment)
+    storage = (
+        StorageStack(scope, environment=environment, cluster=cluster.cluster, store=store)
+        if store
+        else None
+    )
     delivery = (
         DeliveryStack(
             scope,
@@ -67,11 +77,12 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         capacity.add_stack_dependency(cluster)
     told = environment.budget is not None and environment.budget.emails
     security = SecurityStack(scope, environment=environment) if told else None
-    every = (network, cluster, capacity, delivery, security)
+    every = (network, cluster, storage, capacity, delivery, security)
     override([one for one in every if one is not None], environment.overrides.resources)
     return Stacks(
         network=network,
         cluster=cluster,
+        storage=storage,
         capacity=capacity,
         delivery=delivery,
         security=security,

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 
 from disagg.config.environment import Environment
 from disagg.config.existing import ExistingNetwork as ExistingConfig
+from disagg.planner.endpoints import interface_endpoints
 from disagg_constructs import ExistingNetwork, ExistingNetworkProps, Network, NetworkProps
 from disagg_stacks.base import EnvironmentStack
 
@@ -34,6 +35,7 @@ class NetworkStack(EnvironmentStack):
                     cidr=plan.cidr,
                     availability_zone_ids=plan.availability_zone_ids,
                     fabric_zone_id=plan.fabric_zone_id,
+                    interface_endpoints=interface_endpoints(environment),
                 ),
             )
         )

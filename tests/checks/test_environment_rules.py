@@ -92,6 +92,17 @@ def patch(*operations: dict[str, Any]) -> dict[str, Any]:
 
 
 RESOURCE = {"stack": "Capacity", "path": "Fabric", "property": "Properties.X", "value": 1}
+COMMIT = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def s3(**more: Any) -> dict[str, Any]:
+    """Return a store of weights in S3."""
+    return {"serving.weights": {"kind": "s3", "revision": COMMIT} | more}
+
+
+LLAMA = {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_context_tokens": 4096}
+SMALL = {"replicas": 8, "tensor_parallel": 1, "shm_gib": 16}
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
 PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
@@ -223,6 +234,19 @@ PAIRS: dict[str, Pair] = {
             "pricing.capacity_block": {"upfront_usd": 1000, "nodes": 1, "hours": 24},
         },
         {"pricing.savings_plan": {"discount_percent": 30}, "pricing.edp_percent": 5},
+    ),
+    "DISAGG-WGT-001": Pair(LLAMA | s3(), LLAMA | s3(token_secret="disagg/hub-token")),  # noqa: S106
+    "DISAGG-WGT-002": Pair(s3(token_secret="disagg/hub-token"), s3()),  # noqa: S106
+    "DISAGG-WGT-003": Pair(s3(kms_key_arn=KEY), s3(kms_key_arn=KEY, bucket="models-of-ours")),
+    "DISAGG-WGT-004": Pair(
+        s3(bucket="models-of-ours", kms_key_arn=KEY.replace("us-west-2", "us-east-1")),
+        s3(bucket="models-of-ours", kms_key_arn=KEY),
+    ),
+    "DISAGG-WGT-006": Pair(HYPERPOD | {"serving.cache": "node"}, {"serving.cache": "node"}),
+    # A quarter of 16 GiB beside the 16 GiB of /dev/shm is the 4 GiB the largest tensor needs.
+    "DISAGG-WGT-005": Pair(
+        s3() | {"serving.prefill": SMALL | {"memory_gib": 31}},
+        s3() | {"serving.prefill": SMALL | {"memory_gib": 32}},
     ),
     "DISAGG-K8S-001": Pair(
         {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}

@@ -17,6 +17,7 @@ from disagg.checks.environment import (
     organisation_rules,
     override_rules,
     reservation_rules,
+    weights_rules,
 )
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
@@ -32,6 +33,7 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     hyperpod_rules,
     device_rules,
     model_rules,
+    weights_rules,
     budget_rules,
     delivery_rules,
     workload_rules,

@@ -10,6 +10,7 @@ from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Workload
 from disagg.config.serving import Pool, Serving
+from disagg.config.weights import HuggingFace
 from disagg.errors import Severity
 from disagg.planner.layout import groups, pool_groups
 from disagg.planner.memory import GpuMemory, gpu_memory
@@ -62,7 +63,7 @@ def model_needs_no_token(serving: Serving) -> Iterator[Finding]:
     nodes cost what they cost.
     """
     model = MODELS.get(serving.model)
-    if model and model.gated:
+    if model and model.gated and isinstance(serving.weights, HuggingFace):
         yield Finding(
             at=("serving", "model"),
             got=f"{model.name} is gated",

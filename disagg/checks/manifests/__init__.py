@@ -17,6 +17,7 @@ from disagg.checks.manifests import (
     router_rules,
     serving_rules,
     transfer_rules,
+    weights_rules,
 )
 from disagg.checks.manifests.objects import Manifests
 from disagg.checks.rule import rules_of, run
@@ -39,6 +40,7 @@ MANIFEST_RULES = rules_of(
     connection_rules,
     metric_rules,
     hyperpod_rules,
+    weights_rules,
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from disagg.catalog.flags import ENDPOINT_PICKER, VLLM
-from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, NVIDIA_GPU
+from disagg.catalog.resources import EFA, HUGE_PAGES_2MI, NVIDIA_GPU, NVME_ARRAY
 from disagg.checks.manifests.objects import Container, Manifests, Workload
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
@@ -134,9 +134,11 @@ def containers_are_probed(manifests: Manifests) -> Iterator[Finding]:
     """Every container has startup, liveness and readiness probes; a native sidecar a startup probe.
 
     Without readiness, requests go to a server that still loads its model; without startup, a long
-    load is killed as dead.
+    load is killed as dead. What runs to its end, a Job, serves nobody.
     """
-    for _, container in _containers(manifests):
+    for workload, container in _containers(manifests):
+        if workload.data["kind"] == "Job":
+            continue
         wanted = (
             {"startupProbe"}
             if container.init
@@ -191,15 +193,20 @@ def pods_have_a_priority(manifests: Manifests) -> Iterator[Finding]:
 
 
 @rule("DISAGG-POD-009")
-def pods_stay_out_of_the_host(manifests: Manifests) -> Iterator[Finding]:
+def pods_stay_out_of_the_host(manifests: Manifests, environment: Environment) -> Iterator[Finding]:
     """No pod mounts a host path or uses the host's network, processes or IPC.
 
     A host path to /dev/infiniband shows devices of other pods, fi_info fails and NIXL falls to TCP
-    (aws-do-eks#63): the device plugin brings in what the pod was given.
+    (aws-do-eks#63): the device plugin brings in what the pod was given. With `serving.cache: node`
+    engines mount the NVMe array, which DISAGG-WGT-016 looks at.
     """
+    own = {NVME_ARRAY} if environment.serving.cache == "node" else set()
     for workload in manifests.workloads:
         shared = [key for key in ("hostNetwork", "hostPID", "hostIPC") if workload.pod.get(key)]
-        paths = [v["hostPath"]["path"] for v in workload.pod.get("volumes", []) if "hostPath" in v]
+        mounted = [
+            v["hostPath"]["path"] for v in workload.pod.get("volumes", []) if "hostPath" in v
+        ]
+        paths = [one for one in mounted if not (one in own and workload.running(VLLM))]
         if shared or paths:
             yield Finding(
                 at=workload.at,

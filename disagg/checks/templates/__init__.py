@@ -7,13 +7,14 @@ from disagg.checks.templates import (
     hyperpod_rules,
     node_rules,
     organisation_rules,
+    storage_rules,
 )
 from disagg.checks.templates.resources import Templates
 from disagg.config.environment import Environment
 from disagg.errors import Problem
 
 TEMPLATE_RULES: tuple[Rule, ...] = rules_of(
-    node_rules, cluster_rules, hyperpod_rules, organisation_rules, ami_rules
+    node_rules, cluster_rules, hyperpod_rules, organisation_rules, ami_rules, storage_rules
 )
 
 

@@ -19,6 +19,7 @@ from disagg.local.aws import (
     iam,
     sagemaker,
     schedules,
+    storage,
     strict,
 )
 from disagg.local.aws.cloudformation import (
@@ -99,6 +100,7 @@ TYPES = (
 CORRECTIONS = (
     *ec2.CORRECTIONS,
     *iam.CORRECTIONS,
+    *storage.CORRECTIONS,
     Correction(name="AWS::SSM::Parameter", before=_complete_parameter),
     Correction(name="AWS::Logs::LogGroup", after=_encrypt_log_group),
     Correction(name="AWS::KMS::Key", attributes={"KeyId": lambda key: key.id}, before=_kms_tags),

@@ -1,17 +1,31 @@
 """How long it takes until one more engine serves: from no node, or from a node that is there."""
 
+from collections import Counter
 from dataclasses import dataclass
 
-from disagg.catalog.models import Model
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.model_loading import (
+    HUB,
+    NAT_GATEWAY,
+    NVME,
+    S3_STREAM,
+    Link,
+    node_interface,
+)
+from disagg.catalog.models import MODELS, Model
 from disagg.catalog.source import Kind, Source
+from disagg.config.environment import Environment
+from disagg.planner.layout import NodePlan
+from disagg.planner.weights import store_of
+from disagg.units import Bytes
 
 NODE_SECONDS = 420.0
 """From the request for a GPU node until it is ready in the cluster [s]."""
 IMAGE_SECONDS = 120.0
 """Pull and unpack of a server image of about 10 GB [s]."""
-DOWNLOAD_GB_PER_SECOND = 1.5
+DOWNLOAD_GB_PER_SECOND = HUB.gb_per_second
 """Weights from the model store or the network to a node [GB/s]."""
-LOAD_GB_PER_SECOND = 4.0
+LOAD_GB_PER_SECOND = NVME.gb_per_second
 """Weights from local NVMe to one GPU [GB/s]."""
 WARM_UP_SECONDS = 60.0
 """Compilation, CUDA graphs and the first prompts [s]."""
@@ -46,4 +60,85 @@ def startup(model: Model, gpus: int) -> Startup:
     return Startup(
         on_a_new_node=NODE_SECONDS + IMAGE_SECONDS + size / DOWNLOAD_GB_PER_SECOND + ready,
         on_a_ready_node=ready,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What one pod gets of a link while all pods of an environment load at once."""
+
+    link: str
+    gb_per_second: float
+    pods: int
+    """Downloads that share the link [count]: one for each pod, or for each node."""
+    kind: str
+    """`published` or `assumed`: what the rate of the link is."""
+    source: str
+    date: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """How weights reach the GPUs of one pod of a role."""
+
+    role: str
+    weight_bytes: Bytes
+    seconds: float
+    """Until they are there [s]; derived."""
+    way: tuple[Share, ...]
+    """Links they pass at once: the slowest decides."""
+    then: Share | None
+    """Where they lie in between, to be read a second time; None where they are streamed."""
+
+    @property
+    def slowest(self) -> Share:
+        """The link that decides how long the way takes."""
+        return min(self.way, key=lambda one: one.gb_per_second)
+
+
+def loading(environment: Environment, nodes: tuple[NodePlan, ...]) -> tuple[Loading, ...]:
+    """Return how long the weights of each role take when every pod starts at once.
+
+    Each pod loads all weights for itself; where a node's pods share their downloads, one of them
+    does it for all. From the hub they go to the node's disk and from there to the GPUs, one after
+    the other; from a store they stream into the GPUs.
+
+    Args:
+        environment: A checked environment.
+        nodes: Its nodes, with the pods on them.
+
+    Source: time = bytes / rate of the slowest link, its rate over the pods that share it.
+    """
+    size = MODELS[environment.serving.model].weight_bytes
+    stored = store_of(environment) is not None
+    shared = environment.serving.cache == "node" and not stored
+    downloads = {node.name: min(len(node.pods), 1) if shared else len(node.pods) for node in nodes}
+    found = []
+    for role in ("prefill", "decode"):
+        fullest = max(nodes, key=lambda node: Counter(pod.role for pod in node.pods)[role])
+        gpus = next(pod.tensor_parallel for pod in fullest.pods if pod.role == role)
+        interface = node_interface(INSTANCE_TYPES[fullest.instance_type])
+        counts = {
+            "pod": 1,
+            "node": downloads[fullest.name],
+            "environment": sum(downloads.values()),
+        }
+        links = (S3_STREAM, interface) if stored else (HUB, NAT_GATEWAY, interface)
+        way = tuple(_share(link, counts[link.shared_by]) for link in links)
+        then = None if stored else _share(NVME, 1, gpus)
+        seconds = size / 1e9 / min(one.gb_per_second for one in way)
+        if then:
+            seconds += size / 1e9 / then.gb_per_second
+        found.append(Loading(role=role, weight_bytes=size, seconds=seconds, way=way, then=then))
+    return tuple(found)
+
+
+def _share(link: Link, pods: int, gpus: int = 1) -> Share:
+    return Share(
+        link=link.name,
+        gb_per_second=link.gb_per_second * gpus / pods,
+        pods=pods,
+        kind=str(link.source.kind),
+        source=link.source.reference,
+        date=link.source.date,
     )

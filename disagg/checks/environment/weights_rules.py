@@ -1,0 +1,135 @@
+"""Rules about where model servers get their weights."""
+
+from collections.abc import Iterator
+
+from disagg.catalog.model_loading import SMALLEST_BUFFER
+from disagg.catalog.models import MODELS
+from disagg.checks.rule import Finding, rule
+from disagg.config.capacity import Capacity
+from disagg.config.environment import Aws, Cluster
+from disagg.config.serving import Serving
+from disagg.config.weights import S3
+from disagg.errors import Severity
+from disagg.planner.layout import MEMORY_GIB_PER_GPU, groups
+from disagg.planner.weights import streaming
+from disagg.units import bytes_to_gib, gib_to_mib
+
+_AT = ("serving", "weights")
+
+
+def _s3(serving: Serving) -> S3 | None:
+    return serving.weights if isinstance(serving.weights, S3) else None
+
+
+@rule("DISAGG-WGT-001")
+def gated_models_come_with_a_token(serving: Serving) -> Iterator[Finding]:
+    """A gated model that a Job copies to a store comes with the secret of a token.
+
+    The Job asks Hugging Face for the weights, which gives those of a gated model only to who
+    accepted its licence. The token stays in Secrets Manager: no manifest and no Kubernetes secret
+    holds it.
+    """
+    store, model = _s3(serving), MODELS.get(serving.model)
+    if store and model and model.gated and store.token_secret is None:
+        yield Finding(
+            at=(*_AT, "kind"),
+            got=f"{model.name} is gated, and no token_secret is named",
+            need="serving.weights.token_secret, a secret in Secrets Manager",
+            fix="aws secretsmanager create-secret --name disagg/hub-token, and name it",
+        )
+
+
+@rule("DISAGG-WGT-002", severity=Severity.WARNING)
+def open_models_come_without_a_token(serving: Serving) -> Iterator[Finding]:
+    """A model that everybody may have is copied without a token.
+
+    A token that nothing needs is one more thing that can be lost, and an endpoint more in the VPC.
+    """
+    store, model = _s3(serving), MODELS.get(serving.model)
+    if store and model and not model.gated and store.token_secret is not None:
+        yield Finding(
+            at=(*_AT, "token_secret"),
+            got=f"a token for {model.name}, which needs none",
+            need="no token_secret",
+            fix="leave it out",
+        )
+
+
+@rule("DISAGG-WGT-003")
+def a_key_belongs_to_a_bucket_of_yours(serving: Serving) -> Iterator[Finding]:
+    """`kms_key_arn` stands beside `bucket`.
+
+    A bucket that is made gets a key of its own, which rotates; a key that is named and not used
+    would be a setting silently lost.
+    """
+    store = _s3(serving)
+    if store and store.kms_key_arn and store.bucket is None:
+        yield Finding(
+            at=(*_AT, "kms_key_arn"),
+            got="a key, and no bucket that it encrypts",
+            need="serving.weights.bucket, or no kms_key_arn",
+            fix="name the bucket, or leave the key out: the bucket that is made has its own",
+        )
+
+
+@rule("DISAGG-WGT-004")
+def the_key_is_in_the_account_and_region(serving: Serving, aws: Aws) -> Iterator[Finding]:
+    """The key of a bucket is in the region and account of the environment.
+
+    S3 refuses a key of another region. A key of another account is used only when its own policy
+    says so too, which nothing here can see. Source: S3 user guide, "Using KMS encryption".
+    """
+    store = _s3(serving)
+    if store and store.kms_key_arn:
+        got = tuple(store.kms_key_arn.split(":")[3:5])
+        if got != (aws.region, aws.account):
+            yield Finding(
+                at=(*_AT, "kms_key_arn"),
+                got=f"a key of account {got[1]} in {got[0]}",
+                need=f"one of {aws.account} in {aws.region}",
+                fix="name the key that encrypts the bucket",
+            )
+
+
+@rule("DISAGG-WGT-006")
+def the_nodes_array_is_where_it_is_looked_for(
+    serving: Serving, cluster: Cluster, capacity: Capacity
+) -> Iterator[Finding]:
+    """A cache of the node is for AL2023 nodes of EKS: others mount their NVMe disks elsewhere.
+
+    HyperPod's AMI mounts them at /opt/sagemaker, Bottlerocket at /mnt/.ephemeral; pods that want
+    the array of an AL2023 node would wait for ever. Source: SageMaker developer guide, HyperPod, "Instance storage"; read
+    2026-11-23.
+    """
+    others = sorted({group.ami for group in groups(capacity).values()} - {"al2023"})
+    if cluster.platform != "eks":
+        others = [cluster.platform]
+    if serving.cache == "node" and others:
+        yield Finding(
+            at=("serving", "cache"),
+            got=f"a cache of the node on {', '.join(others)}",
+            need="cache: pod, or nodes of EKS with ami al2023",
+            fix="leave it out",
+        )
+
+
+@rule("DISAGG-WGT-005")
+def the_stream_has_room_in_memory(serving: Serving) -> Iterator[Finding]:
+    """A pod that streams its weights has 16 GiB of RAM for each GPU, `/dev/shm` not counted.
+
+    The streamer gets a quarter of it, and that must hold the largest tensor of the model.
+    """
+    model = MODELS.get(serving.model)
+    for role, pool in (("prefill", serving.prefill), ("decode", serving.decode)):
+        own = (pool.memory_gib or 0) - pool.shm_gib
+        if _s3(serving) is None or model is None or pool.memory_gib is None or own <= 0:
+            continue
+        buffer = streaming(model, pool.tensor_parallel, gib_to_mib(own)).memory_limit
+        if buffer < SMALLEST_BUFFER:
+            need = 4 * SMALLEST_BUFFER * pool.tensor_parallel // 1024**3 + pool.shm_gib
+            yield Finding(
+                at=("serving", role, "memory_gib"),
+                got=f"{bytes_to_gib(buffer):.1f} GiB for weights on their way to each GPU",
+                need=f"{bytes_to_gib(SMALLEST_BUFFER):.0f} GiB, with memory_gib {need} or more",
+                fix=f"raise it, or leave it out: {MEMORY_GIB_PER_GPU} GiB a GPU is the default",
+            )

@@ -1,0 +1,78 @@
+"""Where weights lie and how they are read: names and settings that charts and stacks agree on."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from disagg.catalog.model_loading import FEWEST_STREAMS, MOST_STREAMS, STREAM_BYTES
+from disagg.catalog.models import Model
+from disagg.config.environment import Environment
+from disagg.config.weights import S3
+from disagg.units import Bytes, Mib, mib_to_bytes
+
+MODEL_SERVER = "model-server"
+"""Service account of every model server: it reads the store."""
+MODEL_LOADER = "model-loader"
+"""Service account of the Job that fills the store."""
+_BUFFER_SHARE = 4
+"""A pod's RAM over what the streamer may take of it: the engine needs the rest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Streaming:
+    """Settings of Run:ai Model Streamer for one pod."""
+
+    concurrency: int
+    """Streams that read at once [count]."""
+    memory_limit: Bytes
+    """RAM that each of the pod's GPUs may fill with weights on their way [B]."""
+    distributed: bool
+    """Whether each GPU reads its part and hands it to the others: read once, not once a GPU."""
+
+
+def store_of(environment: Environment) -> S3 | None:
+    """Return the store that pods read their weights from, None where they ask the hub."""
+    weights = environment.serving.weights
+    return weights if isinstance(weights, S3) else None
+
+
+def bucket_name(environment: Environment, store: S3) -> str:
+    """Return the bucket: the user's own, or the one that is made.
+
+    Why a digest in it: names of buckets are unique in all of AWS, and manifests hold the name but
+    no account id (DISAGG-OBJ-001).
+    """
+    if store.bucket is not None:
+        return store.bucket
+    where = f"{environment.aws.account}/{environment.aws.region}/{environment.name}"
+    return f"disagg-{environment.name}-models-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
+
+
+def store_url(environment: Environment, store: S3) -> str:
+    """Return where the model lies, without a slash at the end.
+
+    Example: `s3://disagg-pilot-models-0123456789/models/openai/gpt-oss-120b/<revision>`.
+    """
+    bucket = bucket_name(environment, store)
+    return f"s3://{bucket}/{store.prefix}/{environment.serving.model}/{store.revision}"
+
+
+def streaming(model: Model, gpus: int, memory_mib: Mib) -> Streaming:
+    """Return the streamer's settings for a pod, from the size of its weights and its RAM.
+
+    Args:
+        model: What is loaded.
+        gpus: GPUs of the pod: tensor parallelism.
+        memory_mib: RAM of the pod without `/dev/shm` [MiB].
+
+    Example:
+        >>> from disagg.catalog.models import MODELS
+        >>> streaming(MODELS["openai/gpt-oss-120b"], 4, 262_144)
+        Streaming(concurrency=17, memory_limit=17179869184, distributed=True)
+    """
+    wanted = math.ceil(model.weight_bytes / STREAM_BYTES)
+    return Streaming(
+        concurrency=min(max(wanted, FEWEST_STREAMS), MOST_STREAMS),
+        memory_limit=Bytes(mib_to_bytes(memory_mib) // gpus // _BUFFER_SHARE),
+        distributed=gpus > 1,
+    )

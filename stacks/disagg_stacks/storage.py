@@ -1,0 +1,88 @@
+"""The layer that keeps model weights; an environment whose pods ask the hub has none."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from disagg.config.environment import Environment
+from disagg.config.weights import S3
+from disagg.planner.weights import MODEL_LOADER, MODEL_SERVER, bucket_name, store_url
+from disagg_constructs import (
+    EksCluster,
+    ExistingCluster,
+    ModelStore,
+    ModelStoreProps,
+    PodIdentity,
+    PodIdentityProps,
+    StoreAccess,
+)
+from disagg_stacks.base import EnvironmentStack
+
+
+class StorageStack(EnvironmentStack):
+    """The model bucket, unless the file names one, and who reads and writes it."""
+
+    def __init__(
+        self,
+        scope: cdk.App | cdk.Stage,
+        *,
+        environment: Environment,
+        cluster: EksCluster | ExistingCluster,
+        store: S3,
+    ) -> None:
+        super().__init__(
+            scope,
+            environment=environment,
+            layer="Storage",
+            description="Model weights for disaggregated LLM inference",
+        )
+        self._environment, self._cluster, self._store = environment, cluster, store
+        access = self._access()
+        self._identity("ModelServer", MODEL_SERVER, access.reading())
+        self._identity("ModelLoader", MODEL_LOADER, [*access.writing(), *self._token()])
+        self.publish("model-url", store_url(environment, store))
+
+    def _access(self) -> StoreAccess:
+        store, name = self._store, bucket_name(self._environment, self._store)
+        if store.bucket is not None:
+            bucket_arn, key_arn = f"arn:{self.partition}:s3:::{name}", store.kms_key_arn
+        else:
+            made = ModelStore(
+                self, "Models", props=ModelStoreProps(bucket_name=name, prefix=store.prefix)
+            )
+            bucket_arn, key_arn = made.bucket.bucket_arn, made.key.key_arn
+        return StoreAccess(
+            bucket_arn=bucket_arn, prefix=store.prefix, account=self.account, key_arn=key_arn
+        )
+
+    def _identity(
+        self, construct_id: str, service_account: str, statements: list[iam.PolicyStatement]
+    ) -> None:
+        PodIdentity(
+            self,
+            construct_id,
+            props=PodIdentityProps(
+                cluster_name=self._cluster.cluster_name,
+                cluster_arn=self.format_arn(
+                    service="eks",
+                    resource="cluster",
+                    resource_name=self._environment.cluster_name,
+                ),
+                namespace=self._environment.serving_namespace,
+                service_account=service_account,
+                statements=statements,
+            ),
+        )
+
+    def _token(self) -> list[iam.PolicyStatement]:
+        name = self._store.token_secret
+        if name is None:
+            return []
+        # Why the question marks: Secrets Manager ends the ARN of a secret in six characters of its
+        # own. Source: Secrets Manager user guide, "What's in a secret".
+        secret = self.format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{name}-??????",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return [iam.PolicyStatement(actions=["secretsmanager:GetSecretValue"], resources=[secret])]
