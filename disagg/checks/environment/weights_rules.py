@@ -98,12 +98,11 @@ def the_nodes_array_is_where_it_is_looked_for(
     """A cache of the node is for AL2023 nodes of EKS: others mount their NVMe disks elsewhere.
 
     HyperPod's AMI mounts them at /opt/sagemaker, Bottlerocket at /mnt/.ephemeral; pods that want
-    the array of an AL2023 node would wait for ever. Source: SageMaker developer guide, HyperPod, "Instance storage"; read
-    2026-11-23.
+    the array of an AL2023 node would wait for ever. Source: SageMaker developer guide,
+    HyperPod, "Instance storage", read 2026-11-23; disagg.catalog.amis.
     """
-    others = sorted({group.ami for group in groups(capacity).values()} - {"al2023"})
-    if cluster.platform != "eks":
-        others = [cluster.platform]
+    amis: set[str] = {group.ami for group in groups(capacity).values()}
+    others = sorted(amis - {"al2023"}) if cluster.platform == "eks" else [cluster.platform]
     if serving.cache == "node" and others:
         yield Finding(
             at=("serving", "cache"),
