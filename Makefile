@@ -62,14 +62,14 @@ lint: setup ## Style, types, layers, unused code and dependencies, stale generat
 	@$(BIN)/deptry .
 	@$(BIN)/vulture
 	@$(BIN)/codespell
-	@for one in environment workload; do $(BIN)/disagg schema $$one | cmp - schemas/$$one.schema.json || { echo "stale schema: make schema"; exit 1; }; done
+	@for one in environment workload fleet; do $(BIN)/disagg schema $$one | cmp - schemas/$$one.schema.json || { echo "stale schema: make schema"; exit 1; }; done
 	@cp requirements.txt .cache/requirements.txt && $(COMPILE) -o .cache/requirements.txt && cmp .cache/requirements.txt requirements.txt || (echo "stale requirements: make requirements"; exit 1)
 
 golden: setup ## Rewrite the golden files; review the diff
 	@$(BIN)/pytest -q --update-golden tests
 
-schema: setup ## Rewrite the JSON schemas of environment and workload files
-	@for one in environment workload; do $(BIN)/disagg schema $$one > schemas/$$one.schema.json; done
+schema: setup ## Rewrite the JSON schemas of environment, workload and fleet files
+	@for one in environment workload fleet; do $(BIN)/disagg schema $$one > schemas/$$one.schema.json; done
 
 requirements: ## Compile requirements.txt from pyproject.toml
 	@$(COMPILE) -o requirements.txt

@@ -4,9 +4,10 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,46 @@ def _both(environment: Environment, stacks: Path) -> tuple[Manifests, Templates]
             raise InvalidInputError([*error.problems, *another.problems]) from None
         raise
     return manifests, write_stacks(environment, stacks)
+
+
+def write_fleet(
+    name: str,
+    stages: Sequence[Sequence[Environment]],
+    dist: Path,
+    *,
+    judge: Callable[[Environment, Written], None] | None = None,
+    within: Callable[[Environment], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> list[Written]:
+    """Write a fleet to `<dist>/<name>`, replaced whole or not at all.
+
+    Each environment is below its own name as `write_all` writes it; `stacks` is one cloud assembly
+    of all of them, in the order of the stages.
+
+    Args:
+        name: Name of the fleet.
+        stages: Checked environments of each stage.
+        dist: Where `<name>` is put.
+        judge: Called with each environment and what was written of it, as for `write_all`.
+        within: Gives the context that an environment is written in.
+
+    Raises:
+        CheckFailedError: A rule is broken, or the judge refused; what was there before stays.
+    """
+    use_packaged_node()
+    from disagg_stacks import synthesize_fleet  # noqa: PLC0415  Why: as for one environment.
+
+    written = []
+    with replaced(dist / name) as fresh:
+        for environment in (one for stage in stages for one in stage):
+            judged = None if judge is None else partial(judge, environment)
+            with within(environment):
+                made = write_all(environment, fresh, judge=judged)
+            base = dist / name / environment.name
+            written.append(Written(base, made.manifests, made.templates))
+        with replaced(fresh / "stacks") as assembly:
+            synthesize_fleet(stages, assembly)
+            _refuse(check_templates(read_templates(assembly)))
+    return written
 
 
 def write_stacks(environment: Environment, directory: Path) -> Templates:

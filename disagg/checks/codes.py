@@ -5,10 +5,12 @@ from difflib import get_close_matches
 from disagg.checks import engines, rehearsal
 from disagg.checks.add_ons import ADD_ON_RULES
 from disagg.checks.environment import ENVIRONMENT_RULES
+from disagg.checks.fleet import FLEET_CODES, FLEET_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.question import QUESTION_RULES
 from disagg.checks.templates import TEMPLATE_RULES
 from disagg.config.codes import FORM_CODES, PLANNER_CODES
+from disagg.config.inherit import INHERITANCE_CODES
 from disagg.config.model_config import MODEL_CONFIG_CODES
 from disagg.config.overrides import OVERRIDE_CODES
 from disagg.config.prices import PRICE_CODES
@@ -33,12 +35,15 @@ _OWN = {
 RULES = (
     *ENVIRONMENT_RULES,
     *ADD_ON_RULES,
+    *FLEET_RULES,
     *QUESTION_RULES,
     *MANIFEST_RULES,
     *TEMPLATE_RULES,
 )
 EXPLAINED: list[tuple[str, tuple[str, str]]] = [
     *FORM_CODES.items(),
+    *INHERITANCE_CODES.items(),
+    *FLEET_CODES.items(),
     *PRICE_CODES.items(),
     *MODEL_CONFIG_CODES.items(),
     *PLANNER_CODES.items(),

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from disagg.config.environment import Environment
+from disagg.config.inherit import read_inherited
 from disagg.config.overrides import Overrides
-from disagg.config.yaml_reader import Loc, read
+from disagg.config.yaml_reader import Loc
 from disagg.errors import InvalidInputError, Problem
 from disagg.planner.overridden import suspects
 
@@ -75,7 +76,7 @@ def lines_of(file: Path) -> Iterator[None]:
     try:
         yield
     except InvalidInputError as error:
-        document = read(file)
+        document = read_inherited(file)
         raise InvalidInputError(
             [
                 one

@@ -14,6 +14,7 @@ from disagg.errors import DisaggError, Exit, Problem
 VERBS: dict[str, str] = {
     "init": "Write a commented environment file to start from.",
     "validate": "Check an environment file and say everything that is wrong with it.",
+    "config": "Show every value of an environment with its origin, or what two say differently.",
     "plan": "Show nodes, GPUs, pods and $/hour before anything is made.",
     "size": "Find the best layouts for a workload, with and without disaggregation.",
     "decide": "Say whether to pilot disaggregation: yes, no, or measure first, and why.",
@@ -22,6 +23,7 @@ VERBS: dict[str, str] = {
     "render": "Write the Kubernetes manifests of an environment.",
     "synth": "Write the CloudFormation templates and the manifests, and check both.",
     "deploy": "Deploy to your AWS account, in the order the platform needs.",
+    "fleet": "Check every environment of a fleet, and show what goes where and $/hour.",
     "demo": "Rehearse the whole deployment on this machine: no account, no GPU.",
     "rehearse": "Let a real Kubernetes control plane judge the deployment, on this machine.",
     "explain": "Tell more about the code of a problem.",

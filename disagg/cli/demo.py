@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +10,9 @@ import typer
 
 from disagg.checks.environment import load_environment
 from disagg.checks.overriding import lines_of
+from disagg.cli.fleets import FleetOption, MaybeEnvironment, chosen
 from disagg.cli.next_steps import next_steps
-from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile
+from disagg.cli.output import DEFAULT_DIST, DistOption, warn
 from disagg.cli.plan import show
 from disagg.config.prices import bundled_prices
 from disagg.errors import CheckFailedError, MissingToolError
@@ -26,15 +28,40 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg demo environments/pilot.yaml")
-def demo(env: EnvironmentFile, dist: DistOption = DEFAULT_DIST) -> None:
+def demo(
+    env: MaybeEnvironment = None, fleet: FleetOption = None, dist: DistOption = DEFAULT_DIST
+) -> None:
     """Rehearse the whole deployment on this machine: no account, no GPU, no network.
 
     Shows the plan, writes and checks manifests and templates, runs the real `cdk bootstrap` and
     `cdk deploy --all` against an AWS endpoint of its own, reads back what was created and compares
     it with the plan; then, where `make kube` has been run, lets a Kubernetes control plane judge as
-    `disagg rehearse` does. Every process is stopped at the end. It proves wiring and acceptance,
-    never the speed of a GPU.
+    `disagg rehearse` does. With --fleet, one endpoint holds all accounts of the fleet and one
+    `cdk deploy --all` fills them in the order of the stages; no control plane is asked. Every
+    process is stopped at the end. It proves wiring and acceptance, never the speed of a GPU.
     """
+    file, several = chosen("demo", env, fleet)
+    (_fleet if several else _environment)(file, dist)
+
+
+def _fleet(file: Path, dist: Path) -> None:
+    from disagg.checks.fleet import load_fleet  # noqa: PLC0415
+    from disagg.cli import fleet  # noqa: PLC0415
+    from disagg.local.fleet import rehearse_fleet  # noqa: PLC0415  Why: as for one environment.
+
+    started = time.monotonic()
+    checked = load_fleet(file)
+    fleet.show(checked)
+    warn(checked.warnings)
+    with Progress() as progress:
+        rehearse_fleet(checked, dist, progress)
+    typer.echo(
+        f"\nRehearsed in {time.monotonic() - started:.0f} s; nothing was created in any account."
+        " Kubernetes judges one environment at a time: disagg rehearse"
+    )
+
+
+def _environment(env: Path, dist: Path) -> None:
     started = time.monotonic()
     checked = load_environment(env)
     made = make_plan(checked.environment, bundled_prices())

@@ -15,6 +15,7 @@ class File(StrEnum):
 
     ENVIRONMENT = "environment"
     WORKLOAD = "workload"
+    FLEET = "fleet"
 
 
 @app.command(epilog="Example: disagg schema workload > schemas/workload.schema.json")

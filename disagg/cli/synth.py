@@ -1,21 +1,28 @@
 """`disagg synth`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from disagg.checks.environment import load_environment
 from disagg.checks.overriding import lines_of
+from disagg.cli.fleets import FleetOption, MaybeEnvironment, chosen, environments
 from disagg.cli.next_steps import cdk_with
-from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say, warn
+from disagg.cli.output import DEFAULT_DIST, DistOption, say, warn
+from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError
+
+if TYPE_CHECKING:
+    from disagg.artifacts import Written
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog="Example: disagg synth environments/pilot.yaml && ls dist/pilot/stacks")
 def synth(
-    env: EnvironmentFile,
+    env: MaybeEnvironment = None,
+    fleet: FleetOption = None,
     dist: DistOption = DEFAULT_DIST,
     *,
     engines: Annotated[
@@ -24,24 +31,56 @@ def synth(
 ) -> None:
     """Write templates to <dist>/<name>/stacks and manifests beside them, and check both.
 
-    No account is asked and nothing is looked up: the same file gives the same bytes everywhere.
-    Exits 2 when a rule or an engine refuses something; each directory is replaced whole or left as
-    it was.
+    With --fleet, <dist>/<fleet>/stacks holds the stacks of all environments in the order of the
+    stages, and <dist>/<fleet>/<name> what each of them is by itself. No account is asked and
+    nothing is looked up: the same file gives the same bytes everywhere. Exits 2 when a rule or an
+    engine refuses something; each directory is replaced whole or left as it was.
     """
-    checked = load_environment(env)
+    file, several = chosen("synth", env, fleet)
+    base = (_fleet if several else _environment)(file, dist, engines=engines)
+    for template in sorted((base / "stacks").glob("*.template.json")):
+        typer.echo(template.as_posix())
+    say(f"deploy: {cdk_with('deploy --all', base)}")
+
+
+def _environment(file: Path, dist: Path, *, engines: bool) -> Path:
+    checked = load_environment(file)
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
     def judge(fresh: artifacts.Written) -> None:
-        for name, engine in artifacts.engines(checked.environment, fresh) if engines else ():
-            problems = engine()
-            if problems:
-                raise CheckFailedError(problems)
-            say(f"ok  {name}")
+        _judge(checked.environment, fresh, "", engines=engines)
 
-    with lines_of(env):
-        written = artifacts.write_all(checked.environment, dist, judge=judge)
-    stacks = written.directory / "stacks"
-    for file in sorted(stacks.glob("*.template.json")):
-        typer.echo(file.as_posix())
-    say(f"deploy: {cdk_with('deploy --all', written.directory)}")
+    with lines_of(file):
+        return artifacts.write_all(checked.environment, dist, judge=judge).directory
+
+
+def _fleet(file: Path, dist: Path, *, engines: bool) -> Path:
+    from disagg.checks.fleet import load_fleet  # noqa: PLC0415
+
+    checked = load_fleet(file)
+    warn(checked.warnings)
+    from disagg import artifacts  # noqa: PLC0415  Why: as above.
+
+    def judge(environment: Environment, fresh: artifacts.Written) -> None:
+        _judge(environment, fresh, f"{environment.name}: ", engines=engines)
+
+    files = {one.environment.name: one.file for one in checked.members}
+    artifacts.write_fleet(
+        checked.fleet.name,
+        environments(checked),
+        dist,
+        judge=judge,
+        within=lambda one: lines_of(files[one.name]),
+    )
+    return dist / checked.fleet.name
+
+
+def _judge(environment: Environment, fresh: "Written", about: str, *, engines: bool) -> None:
+    from disagg import artifacts  # noqa: PLC0415  Why: as above.
+
+    for name, engine in artifacts.engines(environment, fresh) if engines else ():
+        problems = engine()
+        if problems:
+            raise CheckFailedError(problems)
+        say(f"ok  {about}{name}")

@@ -8,6 +8,7 @@ import typer
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, warn
 from disagg.config.prices import bundled_prices
+from disagg.config.yaml_reader import read
 from disagg.errors import Exit, InvalidInputError, Problem
 
 app = typer.Typer(add_completion=False)
@@ -15,9 +16,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command(epilog="Example: disagg validate environments/pilot.yaml")
 def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
-    """Check an environment or workload file: all that is wrong with it, with line and remedy.
+    """Check an environment, workload or fleet file: all that is wrong, with line and remedy.
 
-    Exits 0 when the file is sound (warnings are shown) and 64 when it is not.
+    A fleet is checked with every environment of it. Exits 0 when the file is sound (warnings are
+    shown) and 64 when it is not.
     """
     try:
         problems, valid = _warnings(env), True
@@ -43,7 +45,8 @@ def validate(env: EnvironmentFile, output: FormatOption = Format.TABLE) -> None:
 
 
 def _warnings(file: Path) -> list[Problem]:
-    """Return the warnings of a sound file of either kind."""
+    """Return the warnings of a sound file of any kind."""
+    from disagg.checks.fleet import is_fleet, load_fleet  # noqa: PLC0415
     from disagg.checks.question import (  # noqa: PLC0415
         asked_by,
         check_measurements,
@@ -52,6 +55,8 @@ def _warnings(file: Path) -> list[Problem]:
     from disagg.planner.ask import one_type  # noqa: PLC0415
     from disagg.planner.reservations import overdue  # noqa: PLC0415
 
+    if is_fleet(read(file)):
+        return load_fleet(file).warnings
     try:
         checked = load_environment(file)
     except InvalidInputError as error:

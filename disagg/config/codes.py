@@ -27,10 +27,12 @@ FORM_CODES: dict[str, tuple[str, str]] = {
         "The operating system said why: permissions, a file where a directory is needed, no space.",
     ),
     "DISAGG-FILE-008": (
-        "A workload file where an environment is needed.",
+        "A workload or fleet file where an environment is needed.",
         (
             "`kind: Workload` marks a question about capacity and money, which `size`, `decide`,"
-            " `cost` and `validate` take, and `compare` with -w. An environment has no `kind:`."
+            " `cost` and `validate` take, and `compare` with -w. `kind: Fleet` marks a list of"
+            " environments, which `fleet`, `validate` and `synth --fleet` take. An environment has"
+            " no `kind:`."
         ),
     ),
     "DISAGG-YAML-001": (

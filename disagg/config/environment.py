@@ -216,6 +216,7 @@ class Environment:
     """One environment: the whole file."""
 
     apiVersion: Literal["disagg/v1"]  # noqa: N815  Why: the key of the file, as Kubernetes users expect it.
+    """Version of the format of this file."""
     name: Annotated[str, Field(pattern=NAME, examples=["pilot"])]
     """Names stacks (`Disagg-Pilot-Network`), the cluster and namespaces: 1 to 30 of a-z, 0-9 and
     -."""
@@ -226,7 +227,9 @@ class Environment:
     serving: Serving
     workload: Workload
     slo: Slo | None = None
+    """Default: nothing is promised."""
     budget: Budget | None = None
+    """Default: nothing is said of money."""
     pricing: Pricing = Field(default_factory=Pricing)
     add_ons: AddOns = Field(default_factory=AddOns)
     delivery: Delivery | None = None

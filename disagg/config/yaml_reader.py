@@ -37,27 +37,46 @@ class Document:
     data: Any = None
     keys: dict[Loc, tuple[int, int]] = field(default_factory=dict)
     values: dict[Loc, tuple[int, int]] = field(default_factory=dict)
+    files: dict[Loc, str] = field(default_factory=dict)
+    """Where a value was inherited from, for those that stand in another file than this one."""
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
 
     def position(self, loc: Loc, *, key: bool = False) -> tuple[int, int]:
         """Return line and column [1-based] of `loc`, or of its longest ancestor in the file."""
+        return self._position(self._written(loc), key=key)
+
+    def origin(self, loc: Loc) -> tuple[str, int]:
+        """Return file and line [1-based] where `loc`, or its longest ancestor, was written."""
+        known = self._written(loc)
+        return self.files.get(known, self.file), self._position(known)[0]
+
+    def _written(self, loc: Loc) -> Loc:
         known: Loc = ()
         for part in loc:
             if (*known, part) not in self.values:
                 break
             known = (*known, part)
+        return known
+
+    def _position(self, known: Loc, *, key: bool = False) -> tuple[int, int]:
         table = self.keys if key and known in self.keys else self.values
         return table.get(known, (1, 1))
 
     def problem(
         self, code: str, loc: Loc, *, got: str, need: str, fix: str, key: bool = False
     ) -> Problem:
-        """Return a problem placed at `loc`."""
-        line, column = self.position(loc, key=key)
+        """Return a problem placed at `loc`, in the file it was written in.
+
+        What no file says is missing in this one, whatever it inherits.
+        """
+        known = self._written(loc)
+        while known != loc and known in self.files:
+            known = known[:-1]
+        line, column = self._position(known, key=key)
         return Problem(
             code=code,
-            file=self.file,
+            file=self.files.get(known, self.file),
             line=line,
             column=column,
             path=dotted(loc),

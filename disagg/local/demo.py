@@ -68,7 +68,7 @@ def rehearse(checked: Checked, dist: Path, tell: Tell) -> tuple[Written, Created
     facts = compare(environment, created)
     for fact in facts:
         tell(Detail(f"{fact.about}: {_short(fact.created)}"))
-    _refuse(facts, environment)
+    refuse(facts, environment)
     tell(Done(f"{len(facts)} facts, all as planned"))
     return written, created
 
@@ -120,7 +120,12 @@ def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
             return created
 
 
-def _refuse(facts: list[Fact], environment: Environment) -> None:
+def refuse(facts: list[Fact], environment: Environment) -> None:
+    """Raise what differs from the plan, if anything does.
+
+    Raises:
+        CheckFailedError: DISAGG-DEMO-001, one for each fact that does not agree.
+    """
     fix = "a defect of the stacks or the endpoint: please report it with the file"
     if environment.overrides.resources:
         fix = "see the overrides of the file first; otherwise " + fix

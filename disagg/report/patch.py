@@ -11,8 +11,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from disagg.checks.environment import check
+from disagg.checks.environment import check, load_environment
 from disagg.config.environment import Environment, Pricing
+from disagg.config.inherit import base_of, extends, inherited
 from disagg.config.workload import Assumptions
 from disagg.config.yaml_reader import read, read_text
 from disagg.errors import InvalidInputError, Problem
@@ -21,6 +22,7 @@ from disagg.planner.decision.sizing import Sizing
 from disagg.planner.layout import groups
 from disagg.planner.performance.layouts import Layout
 from disagg.planner.performance.search import Found
+from disagg.report.overlay import say_over
 
 _LONG_LINE = 4_096
 _GROUPS = ("prefill", "decode", "shared")
@@ -80,14 +82,15 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     """Return an environment with the best layout of two pools, its workload and its promises.
 
     The best is the cheapest that keeps every promise and can be said in an environment; of two, the
-    one placed as the file says.
+    one placed as the file says. A file that extends another says what differs from it afterwards;
+    the other is not written to.
 
     Raises:
         InvalidInputError: The file is no sound environment, before or after; or DISAGG-LAY-003,
             no layout keeps every promise and can be said in one.
     """
     before = target.read_text("utf-8") if target.is_file() else ""
-    environment = check(read(target)).environment
+    environment = load_environment(target).environment
     placement = environment.serving.placement
     found = best_to_write(sizing, colocated=placement == "colocate")
     change = None if found is None else patch(found.layout)
@@ -98,17 +101,16 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
     yaml.width = _LONG_LINE
     yaml.indent(mapping=2, sequence=4, offset=2)
     data = yaml.load(before)
-    _regroup(data["capacity"], change["capacity"])
-    _ask(data, ask)
-    _merge(data, change)
-    for name in change["capacity"]:
-        group = data["capacity"][name]
-        if group.get("desired_nodes", 0) > group["nodes"]:
-            group["desired_nodes"] = group["nodes"]
+    document = read(target)
+    whole = inherited(document).data if extends(document) else data
+    _put(whole, change, ask)
+    if extends(document):
+        say_over(base_of(document).data, whole, data)
     buffer = io.StringIO()
     yaml.dump(data, buffer)
     after = buffer.getvalue()
-    made = layout_of(check(read_text(after, target.as_posix())).environment)
+    written = inherited(read_text(after, target.as_posix()))
+    made = layout_of(check(written).environment)
     if made != found.layout:
         raise InvalidInputError([_not_as_meant(target, str(made), str(found.layout))])
     lines = difflib.unified_diff(
@@ -124,6 +126,17 @@ def patched(target: Path, sizing: Sizing, ask: Ask) -> Patched:
         difference="".join(lines),
         warnings=tuple(_warnings(ask, sizing, found, environment)),
     )
+
+
+def _put(data: Any, change: dict[str, Any], ask: Ask) -> None:
+    """Put a layout and the question it answers into the data of an environment."""
+    _regroup(data["capacity"], change["capacity"])
+    _ask(data, ask)
+    _merge(data, change)
+    for name in change["capacity"]:
+        group = data["capacity"][name]
+        if group.get("desired_nodes", 0) > group["nodes"]:
+            group["desired_nodes"] = group["nodes"]
 
 
 def _regroup(capacity: Any, wanted: dict[str, Any]) -> None:

@@ -21,9 +21,10 @@ from disagg.checks.environment import (
 )
 from disagg.checks.rule import Finding, Rule, rules_of, run
 from disagg.config.environment import Environment
+from disagg.config.inherit import read_inherited
 from disagg.config.parse import parse
 from disagg.config.prices import bundled_prices
-from disagg.config.yaml_reader import Document, read
+from disagg.config.yaml_reader import Document
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
@@ -52,7 +53,7 @@ class Checked:
 
 
 def load_environment(path: Path) -> Checked:
-    """Return the environment of a file, with its warnings.
+    """Return the environment of a file over what it extends, with its warnings.
 
     Rules of meaning run over every section that is sound, so a misspelt key in one section hides
     nothing in another.
@@ -60,7 +61,7 @@ def load_environment(path: Path) -> Checked:
     Raises:
         InvalidInputError: Every problem of the file, in the order of its lines.
     """
-    return check(read(path))
+    return check(read_inherited(path))
 
 
 def check(document: Document, prices: Prices | None = None) -> Checked:
@@ -73,8 +74,9 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     Raises:
         InvalidInputError: Every problem of the document, in the order of its lines.
     """
-    if isinstance(document.data, dict) and document.data.get("kind") == "Workload":
-        raise InvalidInputError([_workload(document)])
+    kind = document.data.get("kind") if isinstance(document.data, dict) else None
+    if kind in _OTHER_FILES:
+        raise InvalidInputError([_another_file(document, kind)])
     parsed = parse(document)
     given = parsed.sections | {"prices": prices or bundled_prices()}
     found = [placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
@@ -88,13 +90,20 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
     return Checked(parsed.environment, warnings)
 
 
-def _workload(document: Document) -> Problem:
+_OTHER_FILES = {
+    "Workload": "ask about it with size, decide or cost, or compare -w; write one: disagg init",
+    "Fleet": "look at it with fleet or validate, write its stacks with synth --fleet",
+}
+"""Kinds of files that are no environment, and what takes them."""
+
+
+def _another_file(document: Document, kind: str) -> Problem:
     return document.problem(
         "DISAGG-FILE-008",
         ("kind",),
-        got="a workload file",
+        got=f"a {kind.lower()} file",
         need="an environment file",
-        fix="ask about it with size, decide or cost, or compare -w; write one: disagg init",
+        fix=_OTHER_FILES[kind],
     )
 
 

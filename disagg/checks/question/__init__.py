@@ -12,6 +12,7 @@ from disagg.checks.environment import ENVIRONMENT_RULES, check, placed
 from disagg.checks.question import rules
 from disagg.checks.rule import Rule, rules_of, run
 from disagg.config.environment import Environment
+from disagg.config.inherit import inherited, read_inherited
 from disagg.config.model_config import read_model
 from disagg.config.parse import parse
 from disagg.config.workload import Question
@@ -48,7 +49,10 @@ def load_question(path: Path, prices: Prices) -> Asked:
         InvalidInputError: Every problem of the file, in the order of its lines.
     """
     document = read(path)
-    if isinstance(document.data, dict) and document.data.keys().isdisjoint(_OF_QUESTIONS):
+    if isinstance(document.data, dict) and (
+        document.data.keys().isdisjoint(_OF_QUESTIONS) or document.data.get("kind") == "Fleet"
+    ):
+        document = inherited(document)
         checked = check(document, prices)
         if not one_type(checked.environment):
             raise InvalidInputError([_two_types(document, checked.environment)])
@@ -69,7 +73,7 @@ def check_measurements(path: Path, asked: Asked) -> None:
     """
     rules_of_points = [one for one in QUESTION_RULES if "measurements" in one.needs]
     given = _given(asked.question, asked.model)
-    document = read(path)
+    document = read_inherited(path)
     found = [placed(document, one, finding) for one, finding in run(rules_of_points, given)]
     if found:
         raise InvalidInputError(found)

@@ -76,14 +76,33 @@ def assembly_target(assembly: Path) -> Target:
     Raises:
         DeployError: they differ, or the assembly names none.
     """
+    found = assembly_targets(assembly)
+    if len(found) != 1:
+        raise _nowhere(assembly)
+    return found[0]
+
+
+def assembly_targets(assembly: Path) -> tuple[Target, ...]:
+    """Return every account and region that stacks of the assembly are for, in order.
+
+    Raises:
+        DeployError: a stack names none.
+    """
+    found = []
+    for environment in sorted(set(_stacks(assembly).values())):
+        match = re.fullmatch(r"aws://(\d{12})/([a-z0-9-]+)", environment)
+        if match is None or match[2] == "unknown-region":
+            raise _nowhere(assembly)
+        found.append(Target(account=match[1], region=match[2]))
+    return tuple(found)
+
+
+def _nowhere(assembly: Path) -> DeployError:
     environments = sorted(set(_stacks(assembly).values()))
-    match = re.fullmatch(r"aws://(\d{12})/([a-z0-9-]+)", environments[0])
-    if len(environments) != 1 or match is None or match[2] == "unknown-region":
-        raise DeployError(
-            f"{assembly}: the stacks are for {', '.join(environments)}; need one account and region"
-            "\n  -> give every stack env=Environment(account=..., region=...)"
-        )
-    return Target(account=match[1], region=match[2])
+    return DeployError(
+        f"{assembly}: the stacks are for {', '.join(environments)}; need one account and region"
+        "\n  -> give every stack env=Environment(account=..., region=...)"
+    )
 
 
 def bootstrap(endpoint: AwsEndpoint, on_line: OnLine, *, qualifier: str | None = None) -> float:
@@ -140,10 +159,11 @@ def destroy_all(endpoint: AwsEndpoint, assembly: Path, on_line: OnLine) -> None:
 
 
 def _wanted(endpoint: AwsEndpoint, assembly: Path) -> set[str]:
-    """Return the names of the assembly's stacks, all of them for the endpoint's account."""
-    target = assembly_target(assembly)
-    if target != endpoint.target:
-        raise DeployError(f"{assembly} is for {target}, the endpoint stands for {endpoint.target}")
+    """Return the names of the assembly's stacks, all of them for targets of the endpoint."""
+    for target in assembly_targets(assembly):
+        if target not in endpoint.targets:
+            stands = " and ".join(map(str, sorted(endpoint.targets, key=str)))
+            raise DeployError(f"{assembly} is for {target}, the endpoint stands for {stands}")
     return set(_stacks(assembly))
 
 

@@ -1,9 +1,10 @@
 """`AwsEndpoint`: the embedded AWS endpoint as a context manager."""
 
+import copy
 import http.client
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,12 @@ class AwsEndpoint:
 
     Everything that it or a tool with its `environment()` writes is below `directory`.
 
+    Args:
+        directory: Where it writes.
+        target: The account and region it is used from.
+        others: More accounts and regions it holds, for stacks that go to several; `seen_from`
+            gives the endpoint as one of them uses it.
+
     Example:
         >>> from pathlib import Path
         >>> endpoint = AwsEndpoint(directory=Path("run"), target=Target(region="us-east-2"))
@@ -42,17 +49,19 @@ class AwsEndpoint:
     """
 
     def __init__(
-        self, *, directory: Path, target: Target | None = None, held: Holdings | None = None
+        self,
+        *,
+        directory: Path,
+        target: Target | None = None,
+        others: Iterable[Target] = (),
+        held: Holdings | None = None,
     ) -> None:
         self.directory = directory.resolve()
         self._held = held or Holdings()
         self.target = target or Target()
+        self.targets = frozenset({self.target, *others})
         # Why: one session, because each reads the descriptions of the services anew (EC2: 0.1 s).
-        self._session: Any = boto3.Session(
-            aws_access_key_id=self._access_key,
-            aws_secret_access_key="rehearsal",  # noqa: S106 - moto takes any
-            region_name=self.target.region,
-        )
+        self._session: Any = _session(self.target)
         self._port_file = self.directory / "aws-endpoint.port"
         self._holdings_file = self.directory / "aws-holdings.json"
         self._process = Process(
@@ -68,6 +77,7 @@ class AwsEndpoint:
                     str(self._holdings_file),
                     "--region",
                     self.target.region,
+                    *(f"--key={_access_key(one)}={one}" for one in sorted(self._more_accounts())),
                 ],
                 log=self.directory / "aws-endpoint.log",
                 ready=self._answers,
@@ -92,6 +102,15 @@ class AwsEndpoint:
     ) -> None:
         self._process.stop()
         self._port_file.unlink(missing_ok=True)
+
+    def seen_from(self, target: Target) -> Self:
+        """Return this endpoint as `target`, one of its targets, uses it: its keys, its region."""
+        if target not in self.targets:
+            raise ValueError(f"{target} is none of {sorted(map(str, self.targets))}")
+        seen = copy.copy(self)
+        seen.target = target
+        seen._session = _session(target)  # noqa: SLF001 - of its own kind
+        return seen
 
     @property
     def pid(self) -> int:
@@ -125,7 +144,7 @@ class AwsEndpoint:
         return tool_environment(
             kept
             | {
-                "AWS_ACCESS_KEY_ID": self._access_key,
+                "AWS_ACCESS_KEY_ID": _access_key(self.target.account),
                 "AWS_SECRET_ACCESS_KEY": "rehearsal",
                 "AWS_CONFIG_FILE": str(home / "aws-config"),
                 "AWS_SHARED_CREDENTIALS_FILE": str(home / "aws-credentials"),
@@ -150,10 +169,10 @@ class AwsEndpoint:
             config=Config(proxies={}, retries={"max_attempts": 1}),
         )
 
-    @property
-    def _access_key(self) -> str:
-        # Why: the CDK CLI caches the account of a key on disk; so a key for each account.
-        return f"REHEARSAL{self.target.account}"
+    def _more_accounts(self) -> set[str]:
+        accounts = {one.account for one in self.targets}
+        # Why none where there is one: moto then needs no key to know the account.
+        return accounts if len(accounts) > 1 else set()
 
     def _server_environment(self) -> Mapping[str, str]:
         kept = {
@@ -179,3 +198,17 @@ class AwsEndpoint:
         except (OSError, http.client.HTTPException, ProcessError):
             return False
         return status == http.HTTPStatus.OK
+
+
+def _session(target: Target) -> Any:
+    return boto3.Session(
+        aws_access_key_id=_access_key(target.account),
+        aws_secret_access_key="rehearsal",  # noqa: S106 - moto takes any
+        region_name=target.region,
+    )
+
+
+def _access_key(account: str) -> str:
+    # Why: the CDK CLI caches the account of a key on disk; so a key for each account. Twenty
+    # characters, or moto does not take it for a key.
+    return f"REHEARSE{account}"

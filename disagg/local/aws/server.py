@@ -7,6 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -27,10 +28,25 @@ def _write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def serve(port_file: Path, held: Holdings, region: str) -> None:
+def _know(keys: list[str]) -> None:
+    """Let each access key (`KEY=ACCOUNT`) stand for its account, where there are several.
+
+    Why: moto takes every call for one of MOTO_ACCOUNT_ID while that is set, and asks the key
+    otherwise. Roles that are assumed bring keys of their own.
+    """
+    for key, _, account in (one.partition("=") for one in keys):
+        account_iam = iam_backends[account]["aws"]
+        known = account_iam.create_temp_access_key()
+        known.access_key_id = key
+        account_iam.access_keys[key] = known
+        os.environ.pop("MOTO_ACCOUNT_ID", None)
+
+
+def serve(port_file: Path, held: Holdings, region: str, keys: list[str]) -> None:
     """Serve until the process is ended, an account that holds something before or nothing."""
     install()
     put(held, os.environ["MOTO_ACCOUNT_ID"], region)
+    _know(keys)
     application = DomainDispatcherApplication(create_backend_app)
     # Why: port 0 lets the kernel choose while binding, so no other program can take it in between.
     server = make_server(HOST, 0, application, threaded=True, request_handler=MotoRequestHandler)
@@ -46,8 +62,10 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, required=True, help="where to write the port")
     parser.add_argument("--holdings", type=Path, required=True, help="what is there before")
     parser.add_argument("--region", required=True, help="where it is")
+    parser.add_argument("--key", action="append", default=[], help="KEY=ACCOUNT, for each account")
     given = parser.parse_args()
-    serve(given.port_file, Holdings.from_json(given.holdings.read_text()), given.region)
+    held = Holdings.from_json(given.holdings.read_text())
+    serve(given.port_file, held, given.region, given.key)
 
 
 if __name__ == "__main__":
