@@ -137,7 +137,6 @@ def test_a_change_for_the_worse_is_found_where_it_is(
 
 
 def test_every_rule_is_broken_by_some_change() -> None:
-<<<<<<< HEAD
     # Rules about HyperPod, AMIs, storage, and those that ask for the environment have tests of
     # their own.
     elsewhere = rules_of(hyperpod_rules)
@@ -147,13 +146,6 @@ def test_every_rule_is_broken_by_some_change() -> None:
         if one.needs == ("templates",) and "-TPL-" in one.code and one not in elsewhere
     }
     assert {f"DISAGG-TPL-{row[0]}" for row in VIOLATIONS} == own
-=======
-    # Rules that ask for the environment are in test_organisation_rules.py, those about AMIs in
-    # test_device_rules.py.
-    own = {one.code for one in TEMPLATE_RULES if one.needs == ("templates",)}
-    ours = {one for one in own if not one.startswith(("DISAGG-DEV-", "DISAGG-WGT-"))}
-    assert {f"DISAGG-TPL-{row[0]}" for row in VIOLATIONS} == ours
->>>>>>> weights
 
 
 def test_every_rule_says_what_why_and_from_where() -> None:

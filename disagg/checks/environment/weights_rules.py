@@ -5,19 +5,12 @@ from collections.abc import Iterator
 from disagg.catalog.model_loading import SMALLEST_BUFFER
 from disagg.catalog.models import MODELS
 from disagg.checks.rule import Finding, rule
-<<<<<<< HEAD
-=======
 from disagg.config.capacity import Capacity
->>>>>>> weights
 from disagg.config.environment import Aws, Cluster
 from disagg.config.serving import Serving
 from disagg.config.weights import S3
 from disagg.errors import Severity
-<<<<<<< HEAD
-from disagg.planner.layout import MEMORY_GIB_PER_GPU
-=======
 from disagg.planner.layout import MEMORY_GIB_PER_GPU, groups
->>>>>>> weights
 from disagg.planner.weights import streaming
 from disagg.units import bytes_to_gib, gib_to_mib
 
@@ -100,21 +93,6 @@ def the_key_is_in_the_account_and_region(serving: Serving, aws: Aws) -> Iterator
 
 @rule("DISAGG-WGT-006")
 def the_nodes_array_is_where_it_is_looked_for(
-<<<<<<< HEAD
-    serving: Serving, cluster: Cluster
-) -> Iterator[Finding]:
-    """A cache of the node is for nodes of EKS: HyperPod mounts its NVMe disks elsewhere.
-
-    Its AMI owns the disks and mounts them at /opt/sagemaker; pods that want the array of an EKS
-    node would wait for ever. Source: SageMaker developer guide, HyperPod, "Instance storage"; read
-    2026-11-23.
-    """
-    if serving.cache == "node" and cluster.platform != "eks":
-        yield Finding(
-            at=("serving", "cache"),
-            got=f"a cache of the node on {cluster.platform}",
-            need="cache: pod, or platform eks",
-=======
     serving: Serving, cluster: Cluster, capacity: Capacity
 ) -> Iterator[Finding]:
     """A cache of the node is for AL2023 nodes of EKS: others mount their NVMe disks elsewhere.
@@ -130,7 +108,6 @@ def the_nodes_array_is_where_it_is_looked_for(
             at=("serving", "cache"),
             got=f"a cache of the node on {', '.join(others)}",
             need="cache: pod, or nodes of EKS with ami al2023",
->>>>>>> weights
             fix="leave it out",
         )
 

@@ -14,16 +14,12 @@ from disagg.config.environment import Environment
 from disagg.errors import Problem
 
 TEMPLATE_RULES: tuple[Rule, ...] = rules_of(
-<<<<<<< HEAD
     node_rules,
     cluster_rules,
     hyperpod_rules,
     organisation_rules,
     ami_rules,
     storage_rules,
-=======
-    node_rules, cluster_rules, hyperpod_rules, organisation_rules, ami_rules, storage_rules
->>>>>>> weights
 )
 
 
