@@ -1,6 +1,7 @@
 """`disagg init`."""
 
 from dataclasses import replace
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,14 @@ _TENSOR_PARALLEL = (1, 2, 4, 8)
 _PREFILL = "serving.prefill."
 
 
+class Level(StrEnum):
+    """Levels of maturity; the file of each is `disagg/cli/levels/<level>.yaml.template`."""
+
+    PILOT = "pilot"
+    POC = "poc"
+    PRODUCTION = "production"
+
+
 @app.command(epilog="Example: disagg init pilot --account 123456789012 --region us-west-2")
 def init(
     name: Annotated[
@@ -28,11 +37,17 @@ def init(
         str, typer.Option(help="GPU instance type of both groups.")
     ] = "p6-b200.48xlarge",
     model: Annotated[str, typer.Option(help="Model, by its Hugging Face id.")] = DEFAULT_MODEL,
+    level: Annotated[
+        Level, typer.Option(help="How much an organisation asks of it: docs/levels.md.")
+    ] = Level.PILOT,
     directory: Annotated[Path, typer.Option(help="Where to write <name>.yaml.")] = Path(
         "environments"
     ),
 ) -> None:
-    """Write a commented environment file: two GPU nodes, prefill and decode apart.
+    """Write a commented environment file of a level of maturity, prefill and decode apart.
+
+    `pilot` is two GPU nodes bought by the hour, `poc` three from a reservation, `production` four
+    from a Capacity Block with what customers and auditors ask for.
 
     Prefill engines are the smallest that hold the model and its longest request. The result is
     checked before it is written; an existing file is never overwritten (exit 64).
@@ -56,8 +71,9 @@ def init(
         "instance-type": instance_type,
         "model": model,
     }
+    source = f"{level}.yaml.template"
     for tensor_parallel in _TENSOR_PARALLEL:
-        text = template(values, tensor_parallel)
+        text = template(source, values, tensor_parallel)
         try:
             check(read_text(text, target.as_posix()))
         except InvalidInputError as error:
@@ -76,15 +92,17 @@ def init(
     say(f"edit it, then: disagg plan {target.as_posix()}")
 
 
-def template(values: dict[str, str], tensor_parallel: int) -> str:
+def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
     """Return the commented file with the values of the options.
 
     Args:
+        source: File of the level.
         values: By option.
         tensor_parallel: GPUs of a prefill engine; a node is filled with them. Decode engines have
             four, or as many.
     """
     from disagg.catalog.instances import INSTANCE_TYPES  # noqa: PLC0415
+    from disagg.catalog.models import MODELS  # noqa: PLC0415
     from disagg.catalog.regions import REGIONS  # noqa: PLC0415
 
     known = REGIONS.get(values["region"])
@@ -95,7 +113,11 @@ def template(values: dict[str, str], tensor_parallel: int) -> str:
     for role, each in (("prefill", tensor_parallel), ("decode", max(4, tensor_parallel))):
         fits = min(each, gpus)
         engines |= {f"{role}-tp": f"{fits}", f"{role}-replicas": f"{gpus // fits}"}
-    text = (files("disagg.cli") / "environment.yaml.template").read_text("utf-8")
-    for key, value in {**values, **engines, "zone": prefix, "partition": partition}.items():
+        engines[f"{role}-replicas-2"] = f"{2 * gpus // fits}"
+    text = (files("disagg.cli") / "levels" / source).read_text("utf-8")
+    model = MODELS.get(values["model"])
+    token = ", token_secret: disagg/hub-token" if model and model.gated else ""
+    known_here = {"zone": prefix, "partition": partition, "token": token}
+    for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)
     return text
