@@ -74,7 +74,7 @@ def test_the_commands_in_the_readme_run(
         if line.startswith("    disagg ")
     ]
     assert {command[0] for command in commands} >= VERBS.keys() - {
-        *("demo", "rehearse", "schema"),
+        *("demo", "deploy", "rehearse", "schema"),
         *("config", "fleet"),  # docs/parameters.md, tests/test_parameters_docs.py
     }
     monkeypatch.chdir(tmp_path)

@@ -103,7 +103,7 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
     """
     from disagg.catalog.instances import INSTANCE_TYPES  # noqa: PLC0415
     from disagg.catalog.models import MODELS  # noqa: PLC0415
-    from disagg.catalog.regions import REGIONS  # noqa: PLC0415
+    from disagg.catalog.regions import REGIONS, ZONES_WITHOUT_EKS  # noqa: PLC0415
 
     known = REGIONS.get(values["region"])
     prefix, partition = (known.zone_id_prefix, known.partition) if known else ("usw2", "aws")
@@ -117,7 +117,12 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
     text = (files("disagg.cli") / "levels" / source).read_text("utf-8")
     model = MODELS.get(values["model"])
     token = ", token_secret: disagg/hub-token" if model and model.gated else ""
-    known_here = {"zone": prefix, "partition": partition, "token": token}
+    third = next(
+        zone
+        for zone in (f"{prefix}-az{number}" for number in (3, 4))
+        if zone not in ZONES_WITHOUT_EKS
+    )
+    known_here = {"zone": prefix, "third-zone": third, "partition": partition, "token": token}
     for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)
     return text

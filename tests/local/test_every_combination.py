@@ -5,6 +5,7 @@ The endpoint is in this process, so that sixty deployments take minutes.
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from disagg.checks import engines
 from disagg.checks.environment import check
 from disagg.config.environment import Environment
 from disagg.config.yaml_reader import read_text
+from disagg.errors import InvalidInputError
+from disagg.local.aws.holdings import holdings, put
 from disagg.local.compare import compare, read_created
 
 pytestmark = pytest.mark.slow
@@ -25,10 +28,19 @@ STRENGTH = 3
 AXES = {
     "platform": ("eks", "hyperpod"),
     "source": ("on_demand", "reservation", "capacity_block", "training_plan"),
-    "type": ("p6-b200.48xlarge", "p6-b300.48xlarge", "p5en.48xlarge", "p5.48xlarge"),
+    "type": (
+        "p6-b200.48xlarge",
+        "p6-b300.48xlarge",
+        "p5en.48xlarge",
+        "p5.48xlarge",
+        "g7e.48xlarge",
+    ),
+    "exposure": ("device_plugin", "dra"),
+    "ami": ("al2023", "bottlerocket"),
+    "weights": ("hugging_face", "s3"),
+    "network": ("made", "existing"),
     "version": ("1.33", "1.34", "1.35"),
     "placement": ("separate_nodes", "colocate"),
-    "checks": ("on", "off"),
 }
 RESERVED = {"instances": 2, "zone_id": "usw2-az2"}
 SOURCES: dict[str, dict[str, Any]] = {
@@ -49,11 +61,29 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
+EXISTING = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "fabric_subnet": {
+        "id": "subnet-0123456789abcdef0",
+        "cidr": "10.42.0.0/20",
+        "zone_id": "usw2-az2",
+    },
+    "system_subnets": [
+        {"id": "subnet-0123456789abcdef1", "cidr": "10.42.32.0/24", "zone_id": "usw2-az1"},
+        {"id": "subnet-0123456789abcdef2", "cidr": "10.42.33.0/24", "zone_id": "usw2-az2"},
+    ],
+}
+REVISION = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
+
+
 def possible(row: Row) -> bool:
     """Tell whether the platforms sell and run a row; the rules say the same (see below)."""
+    if row["exposure"] == "dra" and row["version"] == "1.33":
+        return False
     if row["platform"] == "hyperpod":
-        return row["source"] in {"on_demand", "training_plan"}
-    return row["source"] != "training_plan" and row["checks"] == "on"
+        plain = (row["exposure"], row["ami"]) == ("device_plugin", "al2023")
+        return plain and row["source"] in {"on_demand", "training_plan"}
+    return bool(row["source"] != "training_plan")
 
 
 ROWS = covering(AXES, possible, STRENGTH)
@@ -61,20 +91,29 @@ ROWS = covering(AXES, possible, STRENGTH)
 
 def text_of(row: Row) -> str:
     """Return the file of a row."""
-    group = {"instance_type": row["type"], "nodes": 1, "source": SOURCES[row["source"]]}
-    shared = row["placement"] == "colocate"
+    group = {
+        "instance_type": row["type"],
+        "nodes": 1,
+        "ami": row["ami"],
+        "source": SOURCES[row["source"]],
+    }
+    roles = ("shared",) if row["placement"] == "colocate" else ("prefill", "decode")
     edits: dict[str, Any] = {
         "name": "row",
         "cluster.platform": row["platform"],
         "cluster.kubernetes_version": row["version"],
-        "capacity": {"shared": group} if shared else {"prefill": group, "decode": group},
+        "capacity": {**dict.fromkeys(roles, group), "device_exposure": row["exposure"]},
         "serving.placement": row["placement"],
     }
-    if shared:
-        edits["serving.prefill.replicas"] = 4
-        edits["serving.decode.replicas"] = 1
-    if row["checks"] == "off":
-        edits["cluster.hyperpod"] = {"deep_health_checks": []}
+    half = row["placement"] == "colocate"
+    # Why: g7e has an EFA device for two GPUs, so a pod has two GPUs at least.
+    prefill = 4 if row["type"].startswith("g7e") else 1
+    edits["serving.prefill"] = {"replicas": 8 // prefill // (1 + half), "tensor_parallel": prefill}
+    edits["serving.decode.replicas"] = 1 if half else 2
+    if row["weights"] == "s3":
+        edits["serving.weights"] = {"kind": "s3", "revision": REVISION}
+    if row["network"] == "existing":
+        edits["network.existing"] = EXISTING
     return edited("pilot", edits)
 
 
@@ -119,6 +158,16 @@ def _assets(stacks: Path, name: str) -> Iterator[tuple[str, str, bytes]]:
             yield place["bucketName"], place["objectKey"], source.read_bytes()
 
 
+def test_what_cannot_be_is_refused_by_the_rules() -> None:
+    names = list(AXES)
+    every = [dict(zip(names, values, strict=True)) for values in product(*AXES.values())]
+    impossible = [row for row in every if not possible(row)]
+    assert len(impossible) > 100
+    for row in impossible[:: len(impossible) // 100]:
+        with pytest.raises(InvalidInputError):
+            environment_of(row)
+
+
 def test_the_rows_hold_every_combination_of_three_choices() -> None:
     assert len(ROWS) >= 60
     held = set().union(*(tuples(row, STRENGTH) for row in ROWS))
@@ -135,6 +184,7 @@ def test_a_row_is_deployed_as_planned(
     written = artifacts.write_all(environment, tmp_path)
     stacks = written.directory / "stacks"
     assert judged(sorted(stacks.glob("*.template.json"))) == []
+    put(holdings(environment), environment.aws.account, environment.aws.region)
     deployed(aws, stacks)
     facts = compare(environment, read_created(Endpoint(aws), environment.cluster_name))
     assert [one.about for one in facts if not one.agrees] == []
