@@ -74,7 +74,8 @@ GROUP = NodeGroup(
 def created_of(groups: Sequence[NodeGroup], subnets: Sequence[Subnet]) -> Created:
     # Why a cast: only groups and subnets are read; the rest needs no stand-in.
     rest = dict.fromkeys(("cluster", "pod_identities", "access_entries"))
-    more: dict[str, Any] = {**rest, "addons": (), "endpoints": (), "flow_logs": (), "schedules": ()}
+    lists = ("addons", "endpoints", "flow_logs", "schedules", "buckets", "roles")
+    more: dict[str, Any] = {**rest, **dict.fromkeys(lists, ()), "permissions": {}}
     return Created(
         node_groups=tuple(groups),
         subnets=tuple(subnets),

@@ -32,7 +32,7 @@ def bucket_name(cluster_name: str, account: str, region: str) -> str:
 
     Example:
         >>> bucket_name("disagg-pilot", "123456789012", "us-west-2")
-        'sagemaker-disagg-pilot-cb2f0b21'
+        'sagemaker-disagg-pilot-cbd3ea17'
     """
     digest = hashlib.sha256(f"{account}/{region}/{cluster_name}".encode()).hexdigest()
     return f"sagemaker-{cluster_name}-{digest[:_SHORT]}"
