@@ -198,7 +198,8 @@ def _statements(stack: cdk.Stack, props: HyperPodClusterProps) -> list[iam.Polic
     interfaces = _ec2(stack, "network-interface", "*")
     where = [
         interfaces,
-        _ec2(stack, "instance", "*"),
+        # Why any account: instances of HyperPod run in one of AWS.
+        f"arn:{stack.partition}:ec2:{stack.region}:*:instance/*",
         *(_ec2(stack, "subnet", one) for one in subnets),
         *(_ec2(stack, "security-group", one.security_group_id) for one in props.security_groups),
     ]

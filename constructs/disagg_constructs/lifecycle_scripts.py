@@ -58,6 +58,8 @@ class LifecycleBucketProps:
 
     name: str
     """As `bucket_name` returns it."""
+    qualifier: str | None = None
+    """Qualifier of the CDK bootstrap whose roles publish and deploy. Default: CDK's own."""
 
 
 class LifecycleBucket(Construct):
@@ -87,12 +89,15 @@ class LifecycleBucket(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         of = cdk.DefaultStackSynthesizer
+        qualifier = props.qualifier or of.DEFAULT_QUALIFIER
         for template, actions in (
             (of.DEFAULT_FILE_ASSET_PUBLISHING_ROLE_ARN, _PUBLISHES),
             # Why: CloudFormation reads the stack's template as this role.
             (of.DEFAULT_DEPLOY_ROLE_ARN, ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")),
         ):
-            role = cdk.Fn.sub(template.replace("${Qualifier}", of.DEFAULT_QUALIFIER))
+            role = cdk.Fn.sub(
+                template.replace("${Qualifier}", props.qualifier or of.DEFAULT_QUALIFIER)
+            )
             self.bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[iam.ArnPrincipal(role)],

@@ -37,6 +37,7 @@ Options=bind
 
 [Install]
 WantedBy=multi-user.target
+RequiredBy=containerd.service kubelet.service
 UNIT
   systemctl enable "$unit"
 }
@@ -62,6 +63,7 @@ for directory in "${directories[@]}"; do
   if [[ "$stopped" == no ]] && systemctl is-active --quiet containerd; then
     systemctl stop containerd
     stopped=yes
+    trap 'systemctl start containerd' EXIT
   fi
   target="$disk/disagg$directory"
   mkdir -p "$root$target" "$root$directory"
@@ -70,7 +72,4 @@ for directory in "${directories[@]}"; do
   mount --bind "$root$target" "$root$directory"
   say "$directory is on $disk now"
 done
-if [[ "$stopped" == yes ]]; then
-  systemctl start containerd
-fi
 say "done"

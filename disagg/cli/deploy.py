@@ -34,6 +34,13 @@ def deploy(
     dist: DistOption = DEFAULT_DIST,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    packages_installed: Annotated[
+        bool,
+        typer.Option(
+            "--packages-installed",
+            help="On HyperPod: take its packages for installed, where helm cannot reach the API.",
+        ),
+    ] = False,
     cdk_option: Annotated[
         list[str] | None,
         typer.Option(help="Told to `cdk deploy` too, such as --cdk-option=--profile=prod."),
@@ -56,7 +63,8 @@ def deploy(
     with lines_of(env), Progress() as progress:
         written = write(checked.environment, dist, progress, engines=True)
         for phase in phases(checked.environment, written.templates):
-            if phase.needs_packages and (why := packages_missing(checked.environment)):
+            ask = phase.needs_packages and not packages_installed
+            if ask and (why := packages_missing(checked.environment)):
                 _stop(checked, written, why, env)
             _run(phase, written, cdk_option or [], progress)
     say(f"deployed; next: charts and manifests, as {_FROM_DEMO} prints at its end")

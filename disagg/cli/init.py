@@ -102,7 +102,6 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
             four, or as many.
     """
     from disagg.catalog.instances import INSTANCE_TYPES  # noqa: PLC0415
-    from disagg.catalog.models import MODELS  # noqa: PLC0415
     from disagg.catalog.regions import REGIONS, ZONES_WITHOUT_EKS  # noqa: PLC0415
 
     known = REGIONS.get(values["region"])
@@ -115,14 +114,14 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
         engines |= {f"{role}-tp": f"{fits}", f"{role}-replicas": f"{gpus // fits}"}
         engines[f"{role}-replicas-2"] = f"{2 * gpus // fits}"
     text = (files("disagg.cli") / "levels" / source).read_text("utf-8")
-    model = MODELS.get(values["model"])
-    token = ", token_secret: disagg/hub-token" if model and model.gated else ""
+    # Why commented for others: the commit in the template is one of the default model.
+    weights = "weights" if values["model"] == DEFAULT_MODEL else "# weights"
     third = next(
         zone
         for zone in (f"{prefix}-az{number}" for number in (3, 4))
         if zone not in ZONES_WITHOUT_EKS
     )
-    known_here = {"zone": prefix, "third-zone": third, "partition": partition, "token": token}
+    known_here = {"zone": prefix, "third-zone": third, "partition": partition, "weights": weights}
     for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)
     return text

@@ -74,8 +74,8 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     )
     yield [
         f"Start the GPU nodes, ${made.usd_per_hour:,.2f}/h from then on: set {sizes}.",
-        synth(env),
-        cdk_with("deploy --all", base),
+        *([] if on_hyperpod else [synth(env)]),
+        deploy,
     ]
     request = json.dumps({"model": environment.serving.model, "prompt": "Hello", "max_tokens": 8})
     yield [
@@ -85,9 +85,12 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         f"kubectl -n {environment.router_namespace} get service router",
         f"curl http://<that name>/v1/completions {_JSON} -d '{request}'",
     ]
+    protected = environment.cluster.deletion_protection
+    first = ", deletion_protection set to false and deployed before" if protected else ""
     kept = "keys, logs and the model bucket" if _owned(environment) else "keys and logs"
     yield [
-        f"When done, set desired_nodes to 0 and deploy again, or remove all but {kept}.",
+        f"When done, set desired_nodes to 0 and deploy again, or remove all but {kept}{first}.",
+        *([f"kubectl delete -f {base.as_posix()}/argocd/root.yaml"] if git else []),
         f"kubectl delete -f {manifests}",
         cdk_with("destroy --all", base),
     ]
@@ -140,10 +143,10 @@ def _argocd_of_aws(environment: Environment) -> list[str]:
 
 def _own(environment: Environment) -> str:
     """Return what names a bootstrap of one's own: each has a toolkit stack for itself."""
-    qualifier = environment.aws.bootstrap_qualifier
-    return (
-        f" --qualifier {qualifier} --toolkit-stack-name CDKToolkit-{qualifier}" if qualifier else ""
-    )
+    qualifier, boundary = environment.aws.bootstrap_qualifier, environment.aws.permissions_boundary
+    own = f" --qualifier {qualifier} --toolkit-stack-name CDKToolkit-{qualifier}"
+    bound = f" --custom-permissions-boundary {(boundary or '').partition(':policy/')[2]}"
+    return (own if qualifier else "") + (bound if boundary else "")
 
 
 def _vpc_of_others(made: Plan, region: str, vpc_id: str) -> Step:

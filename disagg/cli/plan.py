@@ -197,7 +197,7 @@ def _costs(made: Plan) -> Any:
             f"{line.count}",
             each,
             f"{line.usd_per_hour:,.2f}",
-            f"{line.kind}, {line.date}",
+            f"{line.kind}, {line.date}" if line.date else "of your file",
         )
     table.add_section()
     table.add_row("all nodes running", "", "", f"{made.usd_per_hour:,.2f}", "derived")

@@ -8,7 +8,7 @@ import typer
 from disagg.checks.environment import load_environment
 from disagg.checks.overriding import lines_of
 from disagg.cli.fleets import FleetOption, MaybeEnvironment, chosen, environments
-from disagg.cli.next_steps import cdk_with
+from disagg.cli.next_steps import cdk_with, verb
 from disagg.cli.output import DEFAULT_DIST, DistOption, say, warn
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError
@@ -40,7 +40,14 @@ def synth(
     base = (_fleet if several else _environment)(file, dist, engines=engines)
     for template in sorted((base / "stacks").glob("*.template.json")):
         typer.echo(template.as_posix())
-    say(f"deploy: {cdk_with('deploy --all', base)}")
+    say(f"deploy: {_how(file, base, several=several)}")
+
+
+def _how(file: Path, base: Path, *, several: bool) -> str:
+    """Return the command that deploys what was written; HyperPod's nodes wait for packages."""
+    if several or load_environment(file).environment.cluster.platform == "eks":
+        return cdk_with("deploy --all", base)
+    return verb("deploy", file)
 
 
 def _environment(file: Path, dist: Path, *, engines: bool) -> Path:

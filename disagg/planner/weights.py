@@ -44,7 +44,10 @@ def bucket_name(environment: Environment, store: S3) -> str:
     """
     if store.bucket is not None:
         return store.bucket
-    where = f"{environment.aws.account}/{environment.aws.region}/{environment.name}"
+    aws = environment.aws
+    # Why the prefix: another prefix is another environment, in the same account too.
+    whose = "/".join(one for one in (environment.name, aws.name_prefix) if one)
+    where = f"{aws.account}/{aws.region}/{whose}"
     return f"disagg-{environment.name}-models-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
 
 

@@ -107,7 +107,10 @@ class ClusterStack(EnvironmentStack):
             LifecycleBucket(
                 self,
                 "LifecycleBucket",
-                props=LifecycleBucketProps(name=scripts_bucket(environment)),
+                props=LifecycleBucketProps(
+                    name=scripts_bucket(environment),
+                    qualifier=environment.aws.bootstrap_qualifier,
+                ),
             )
         return made
 

@@ -350,6 +350,14 @@ PAIRS: dict[str, Pair] = {
         HYPERPOD | {PREFILL: block()},
         HYPERPOD | {PREFILL: plan(), "pricing.training_plan": PRICE},
     ),
+    "DISAGG-HYP-006": Pair(
+        HYPERPOD | {"cluster.hyperpod": {"deep_health_checks": ["instance_stress"] * 2}},
+        HYPERPOD | {"cluster.hyperpod": {"deep_health_checks": ["instance_stress"]}},
+    ),
+    "DISAGG-RSV-010": Pair(
+        {PREFILL: block(), "pricing.capacity_block": PRICE | {"nodes": 2}},
+        {PREFILL: block(), "pricing.capacity_block": PRICE},
+    ),
     "DISAGG-HYP-003": Pair(
         HYPERPOD | {"capacity.placement_group": "cluster"},
         HYPERPOD | {"capacity.placement_group": "auto"},

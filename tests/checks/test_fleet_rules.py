@@ -15,6 +15,12 @@ from disagg.cli import main
 from disagg.config.json_schema import generate
 from disagg.errors import InvalidInputError
 
+HELD = {
+    "kind": "reservation",
+    "id": "cr-0123456789abcdef0",
+    "instances": 1,
+    "zone_id": "usw2-az2",
+}
 SANDBOX, PRODUCTION = "123456789012", "210987654321"
 
 
@@ -46,10 +52,14 @@ def codes(folder: Path, change: Callable[[dict[str, Any]], object] = lambda _: N
         ("beside", SANDBOX, "10.42.128.0/17"),
         ("stacks", SANDBOX, "10.44.0.0/16"),
         ("pod", SANDBOX, "10.45.0.0/16"),
+        ("held", SANDBOX, "10.46.0.0/16"),
+        ("also", SANDBOX, "10.47.0.0/16"),
     ):
         values = {"name": name, "aws.account": account, "network.cidr": cidr, "budget": None}
         if name == "pod":
             values["cluster.platform"] = "hyperpod"
+        if name in {"held", "also"}:
+            values["capacity.prefill.source"] = HELD
         (folder / f"{name}.yaml").write_text(edited("pilot", values), encoding="utf-8")
     path = folder / "fleet.yaml"
     path.write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
@@ -76,6 +86,10 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
     "ranges that overlap": ("warning FLT-008", lambda f: environments(f).append(place("beside"))),
     "an idle account": ("warning FLT-009", lambda f: f["accounts"].update(idle="1" * 12)),
     "a HyperPod": ("warning FLT-012", lambda f: environments(f).append(place("pod"))),
+    "a reservation twice": (
+        "FLT-014",
+        lambda f: environments(f).extend([place("held"), place("also")]),
+    ),
     "an empty stage": ("FLT-011", lambda f: environments(f).clear()),
     "no stage": ("FLT-011", lambda f: f["stages"].clear()),
     "no file": ("FLT-001", lambda f: environments(f)[0].update(file="no.yaml")),
@@ -90,6 +104,10 @@ def test_a_fleet_that_keeps_every_rule_is_sound(tmp_path: Path) -> None:
 def test_a_fleet_that_breaks_one_rule_is_told_so(case: str, tmp_path: Path) -> None:
     code, change = BROKEN[case]
     assert code in codes(tmp_path, change)
+
+
+def test_one_environment_may_use_all_of_a_reservation(tmp_path: Path) -> None:
+    assert codes(tmp_path, lambda f: environments(f).append(place("held"))) == []
 
 
 def test_every_rule_of_a_fleet_is_broken_above() -> None:

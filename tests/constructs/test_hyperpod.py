@@ -184,6 +184,15 @@ def test_the_bucket_is_private_encrypted_and_written_by_the_cli_alone() -> None:
     assert "cdk-hnb659fds-file-publishing-role-" in writers[0]
 
 
+def test_the_bucket_admits_the_roles_of_a_bootstrap_of_ones_own() -> None:
+    here = stack()
+    LifecycleBucket(here, "Bucket", props=LifecycleBucketProps(name=BUCKET, qualifier="acme"))
+    policy = str(only(template_of(here), "AWS::S3::BucketPolicy")["PolicyDocument"])
+    assert "cdk-acme-file-publishing-role-" in policy
+    assert "cdk-acme-deploy-role-" in policy
+    assert "hnb659fds" not in policy
+
+
 @pytest.mark.parametrize("name", ["a", "a" * 30])
 def test_a_bucket_name_is_one_that_s3_and_sagemaker_take(name: str) -> None:
     made_of = bucket_name(f"disagg-{name}", "123456789012", "ap-southeast-2")

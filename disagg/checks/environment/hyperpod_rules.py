@@ -33,6 +33,20 @@ def hyperpod_is_told_on_hyperpod_only(cluster: Cluster) -> Iterator[Finding]:
         )
 
 
+@rule("DISAGG-HYP-006")
+def each_deep_health_check_is_named_once(cluster: Cluster) -> Iterator[Finding]:
+    """A deep health check is named once: SageMaker takes a set of them."""
+    named = cluster.hyperpod.deep_health_checks if cluster.hyperpod else ()
+    for index, one in enumerate(named):
+        if one in named[:index]:
+            yield Finding(
+                at=("cluster", "hyperpod", "deep_health_checks", index),
+                got=f"{one} a second time",
+                need="each check once",
+                fix="remove it",
+            )
+
+
 @rule("DISAGG-HYP-002")
 def capacity_can_be_used_on_the_platform(cluster: Cluster, capacity: Capacity) -> Iterator[Finding]:
     """Each platform takes the capacity that is sold for it.

@@ -68,7 +68,7 @@ def reservations_hold_the_nodes(capacity: Capacity) -> Iterator[Finding]:
             yield Finding(
                 at=("capacity", name, "nodes"),
                 got=f"{wanted} nodes of {who}",
-                need=f"at most {source.instances}, which the reservation holds",
+                need=f"at most {source.instances}, which the {_KINDS[source.kind]} holds",
                 fix="reserve more, or lower nodes",
             )
 
@@ -175,6 +175,35 @@ def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
                 )
 
 
+@rule("DISAGG-RSV-010", severity=Severity.WARNING)
+def offers_are_for_what_is_bought(capacity: Capacity, pricing: Pricing) -> Iterator[Finding]:
+    """The price of an offer is that of a group which is bought so, and of as many nodes.
+
+    Without such a group it prices every group of the file, which answers "what if" and is no bill;
+    with another number of nodes the price of a node is another.
+    """
+    for kind in ("capacity_block", "training_plan"):
+        offer = getattr(pricing, kind)
+        if offer is None:
+            continue
+        bought = {one for one in held(capacity).values() if one.kind == kind}
+        holds = sum(one.instances for one in bought)
+        if not bought:
+            yield Finding(
+                at=("pricing", kind),
+                got=f"an offer, and no group with source.kind {kind}: it prices every group",
+                need="a group that is bought so",
+                fix=f"set source.kind of the group, or remove pricing.{kind}",
+            )
+        elif offer.nodes != holds:
+            yield Finding(
+                at=("pricing", kind, "nodes"),
+                got=f"{offer.nodes} nodes, where {holds} are held",
+                need="the offer of what is held",
+                fix="write what the offer says, and what the reservation says",
+            )
+
+
 @rule("DISAGG-RSV-009", severity=Severity.WARNING)
 def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Finding]:
     """The price of a Capacity Block or training plan is in the file.
@@ -192,7 +221,11 @@ def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Findin
             )
 
 
-_KINDS = {"capacity_block": "Capacity Block", "training_plan": "training plan"}
+_KINDS = {
+    "reservation": "reservation",
+    "capacity_block": "Capacity Block",
+    "training_plan": "training plan",
+}
 
 
 def _held(source: object) -> Held:

@@ -12,6 +12,7 @@ from disagg.config.environment import Environment
 from disagg.config.fleet import Place, Stage
 from disagg.config.yaml_reader import Loc
 from disagg.errors import Severity
+from disagg.planner.reservations import shared
 
 STACKS = "stacks"
 """Folder of the fleet's stacks, beside those of its environments."""
@@ -220,3 +221,26 @@ def hyperpod_is_deployed_in_phases(members: tuple[Member, ...]) -> Iterator[Find
                 need="a deployment that stops for them",
                 fix=f"when its stage comes: disagg deploy {one.file.as_posix()}, then the fleet",
             )
+
+
+@rule("DISAGG-FLT-014")
+def bought_capacity_is_shared_out_once(members: tuple[Member, ...]) -> Iterator[Finding]:
+    """All environments of a fleet together ask for no more nodes of what was bought than it holds.
+
+    Each file may be right by itself; the reservation, block or plan is one, and the node that is
+    too many never starts.
+    """
+    asked: dict[str, int] = {}
+    for one in members:
+        for name, groups in shared(one.environment.capacity).items():
+            source = next(iter(groups.values())).source
+            holds = getattr(source, "instances", 0)
+            before = asked.get(name, 0)
+            asked[name] = before + sum(group.nodes for group in groups.values())
+            if before and asked[name] > holds:
+                yield Finding(
+                    at=(*one.at, "file"),
+                    got=f"{asked[name]} nodes of {name}, with those of environments before it",
+                    need=f"at most {holds}, which it holds",
+                    fix="buy more, or lower nodes of one of them",
+                )
