@@ -95,9 +95,7 @@ class LifecycleBucket(Construct):
             # Why: CloudFormation reads the stack's template as this role.
             (of.DEFAULT_DEPLOY_ROLE_ARN, ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")),
         ):
-            role = cdk.Fn.sub(
-                template.replace("${Qualifier}", props.qualifier or of.DEFAULT_QUALIFIER)
-            )
+            role = cdk.Fn.sub(template.replace("${Qualifier}", qualifier))
             self.bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[iam.ArnPrincipal(role)],
