@@ -65,7 +65,11 @@ def test_a_shipped_environment_is_accepted_and_placed_whole(
     report = judged(cluster, one.manifests, one.created)
     assert findings(report) == []
     assert report.applied.accepted == sum(map(len, one.manifests.values()))
-    ours = [each for each in report.placements if each.workload in report.files]
+    every = [each for each in report.placements if each.workload in report.files]
+    loaders = [each for each in every if "/model-loader-" in each.workload]
+    assert len(loaders) == (one.environment.serving.weights.kind == "s3")
+    assert all(node.startswith("system-") for each in loaders for node in each.nodes)
+    ours = [each for each in every if each not in loaders]
     placed = {each.workload: sum(each.nodes.values()) for each in ours}
     serving = one.environment.serving
     assert placed == {
