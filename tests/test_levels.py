@@ -42,6 +42,13 @@ def test_a_level_can_be_written_for_another_region_and_model(
     assert made.aws.account == "210987654321"
 
 
+def test_a_zone_without_eks_is_named_by_no_level(tmp_path: Path) -> None:
+    options = ["--region", "us-west-1", "--instance-type", "p5en.48xlarge"]
+    assert main(["init", "shop", *options, "--directory", str(tmp_path)]) == 0
+    made = load_environment(tmp_path / "shop.yaml").environment
+    assert "usw1-az2" not in made.network.availability_zone_ids
+
+
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -116,12 +116,10 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
     text = (files("disagg.cli") / "levels" / source).read_text("utf-8")
     # Why commented for others: the commit in the template is one of the default model.
     weights = "weights" if values["model"] == DEFAULT_MODEL else "# weights"
-    third = next(
-        zone
-        for zone in (f"{prefix}-az{number}" for number in (3, 4))
-        if zone not in ZONES_WITHOUT_EKS
-    )
-    known_here = {"zone": prefix, "third-zone": third, "partition": partition, "weights": weights}
+    every = (f"{prefix}-az{number}" for number in range(1, 7))
+    zones = [zone for zone in every if zone not in ZONES_WITHOUT_EKS]
+    named = zip(("first-zone", "second-zone", "third-zone"), zones, strict=False)
+    known_here = {**dict(named), "partition": partition, "weights": weights}
     for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)
     return text
