@@ -231,6 +231,19 @@ def _loading(made: Plan) -> list[str]:
     return lines
 
 
+def _nodes(made: Plan) -> list[str]:
+    """Return what is particular about the nodes."""
+    lines = []
+    if made.node_test_hours:
+        lines.append(
+            f"HyperPod tests each new GPU node for about {made.node_test_hours:g} h before it takes"
+            " pods (published)."
+        )
+    if made.device_exposure == DRA:
+        lines.append("GPUs and EFA devices are claimed from DRA drivers, near each other.")
+    return lines
+
+
 def _notes(made: Plan) -> list[str]:
     fabric = made.subnets.fabric
     notes = [f"Running day and night: ${made.usd_per_month:,.0f} a month (derived)."]
@@ -253,8 +266,7 @@ def _notes(made: Plan) -> list[str]:
             f" {cards} interfaces a node ({cards - 1} EFA),"
             f" {group.desired_nodes} running after the first deploy; {_bought(group)}."
         )
-    if made.device_exposure == DRA:
-        notes.append("GPUs and EFA devices are claimed from DRA drivers, near each other.")
+    notes += _nodes(made)
     notes.append(
         f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"
         f" {fabric.usable_addresses:,} addresses."

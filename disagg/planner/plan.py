@@ -29,6 +29,9 @@ from disagg.planner.reservations import Ending, identity, placement_group_of
 from disagg.planner.subnets import ADDRESSES_PER_GPU_NODE, SubnetLayout, subnet_layout
 
 PLAN_SCHEMA_VERSION = 1
+DEEP_HEALTH_CHECK_HOURS = 2.0
+"""About how long HyperPod tests a new node [h]. Source: SageMaker developer guide
+sagemaker-hyperpod-eks-resiliency-node-labels, read 2026-08-01."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +66,8 @@ class Plan:
     environment: str
     region: str
     platform: str
+    node_test_hours: float
+    """How long a new GPU node is tested before it takes pods [h]; 0: not at all."""
     model: str
     placement: str
     device_exposure: str
@@ -136,7 +141,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         KeyError: The environment was not checked (unknown model or instance type).
     """
     serving, capacity = environment.serving, environment.capacity
-    region = environment.aws.region
+    region, hyperpod = environment.aws.region, environment.cluster.on_hyperpod
     filled, _ = placement(serving, capacity)
     node_prices = {
         name: price.usd_per_hour
@@ -153,6 +158,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         environment=environment.name,
         region=region,
         platform=environment.cluster.platform,
+        node_test_hours=DEEP_HEALTH_CHECK_HOURS if hyperpod and hyperpod.deep_health_checks else 0,
         model=serving.model,
         placement=serving.placement,
         device_exposure=capacity.device_exposure,

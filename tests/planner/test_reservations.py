@@ -147,6 +147,20 @@ def test_hyperpod_makes_no_placement_group_however_many_nodes() -> None:
     assert placement_group_of(one, "decode") is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "hours"),
+    [
+        ({"cluster__platform": "hyperpod"}, 2),
+        ({"cluster__platform": "hyperpod", "cluster__hyperpod__deep_health_checks": []}, 0),
+        ({}, 0),
+    ],
+    ids=["checked", "unchecked", "eks"],
+)
+def test_a_plan_says_how_long_new_nodes_are_tested(changes: dict[str, Any], hours: int) -> None:
+    made = make_plan(checked("pilot", **changes).environment, bundled_prices())
+    assert made.node_test_hours == hours
+
+
 def test_nodes_of_hyperpod_cost_what_sagemaker_asks_for_them() -> None:
     one = checked("pilot", cluster__platform="hyperpod").environment
     lines = {line.item: line.usd_per_hour_each for line in make_plan(one, bundled_prices()).costs}
