@@ -231,7 +231,7 @@ def _loading(made: Plan) -> list[str]:
     return lines
 
 
-def _nodes(made: Plan) -> list[str]:
+def _about_nodes(made: Plan) -> list[str]:
     """Return what is particular about the nodes."""
     lines = []
     if made.node_test_hours:
@@ -266,7 +266,7 @@ def _notes(made: Plan) -> list[str]:
             f" {cards} interfaces a node ({cards - 1} EFA),"
             f" {group.desired_nodes} running after the first deploy; {_bought(group)}."
         )
-    notes += _nodes(made)
+    notes += _about_nodes(made)
     notes.append(
         f"Fabric subnet {fabric.cidr}: GPU nodes take at most {made.fabric_addresses_used:,} of"
         f" {fabric.usable_addresses:,} addresses."
