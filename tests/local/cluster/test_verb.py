@@ -84,6 +84,7 @@ def test_a_finding_exits_2_and_the_data_on_stdout_is_whole(
 def test_a_program_that_dies_is_named_with_its_log_and_is_no_finding(
     program: str,
     run: Callable[..., int],
+    gone: Callable[[int], bool],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -92,6 +93,8 @@ def test_a_program_that_dies_is_named_with_its_log_and_is_no_finding(
         # Why: a program that was just started may not have said anything yet.
         wait("the log begins", lambda: Path(f"/proc/{pid}/fd/2").stat().st_size > 0)
         os.kill(pid, signal.SIGKILL)
+        # Why: on a busy machine nothing may be left to settle before the kernel says it ended.
+        wait("it has ended", lambda: gone(pid))
         settle(stage.cluster, seconds=3)
 
     monkeypatch.setattr(rehearsal(), "examine", kill)
