@@ -67,10 +67,7 @@ def deploy(
             if ask and (why := packages_missing(checked.environment)):
                 _stop(checked, written, why, env)
             _run(phase, written, cdk_option or [], progress)
-    say(f"deployed; next: charts and manifests, as {_FROM_DEMO} prints at its end")
-
-
-_FROM_DEMO = "`disagg demo`"
+    say("deployed; next: charts and manifests, as `disagg demo` prints at its end")
 
 
 def _ask(made: Plan, checked: Checked, *, yes: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from shipped import checked
 
+from disagg.artifacts import Written
 from disagg.cli import main
 from disagg.local.aws.deploy import bootstrap
 from disagg.local.aws.endpoint import AwsEndpoint, Target
@@ -90,6 +91,25 @@ def test_nobody_is_asked_where_nobody_can_answer(
     assert "DISAGG-OPS-001" in said
     assert "with every node running" in said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--packages-installed"]], ids=["asked", "told"])
+def test_helm_is_asked_for_the_packages_unless_somebody_answers_for_it(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    written = Written(
+        tmp_path, {}, {f"Disagg-Hyperpod-{one}": {} for one in ("Capacity", "Cluster")}
+    )
+    monkeypatch.setattr("disagg.local.demo.write", lambda *_, **__: written)
+    monkeypatch.setattr("disagg.ops.deploy.packages_missing", lambda _: "nobody has installed them")
+    monkeypatch.setattr(
+        "disagg.ops.deploy.deploy_stacks", lambda phase, *_: done.extend(phase.stacks)
+    )
+    code = main(["deploy", str(EXAMPLE), "--yes", *options])
+    assert code == (0 if options else 2)
+    nodes = ["Disagg-Hyperpod-Capacity"] if options else []
+    assert done == ["Disagg-Hyperpod-Cluster", *nodes]
 
 
 @pytest.mark.slow
