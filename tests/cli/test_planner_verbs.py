@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from missing import without
 from planner_verbs import AGENTS, ARTICLE, FAST, PILOT, data
 
 from disagg.checks.environment import load_environment
@@ -248,13 +249,7 @@ def test_old_prices_warn_and_very_old_ones_are_refused(
 def test_the_missing_extra_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys  # noqa: PLC0415
-
-    for name in [
-        name for name in sys.modules if name.startswith(("matplotlib", "disagg.report.p"))
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    without(monkeypatch, "matplotlib", asked_for_by="disagg.report")
     assert main(["size", ARTICLE, *FAST, "--plot", str(tmp_path / "a.svg")]) == 1
     assert "pip install 'disagg[report]'" in capsys.readouterr().err
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from missing import without
 
 from disagg.artifacts import replaced
 from disagg.cli import VERBS, main
@@ -290,9 +291,7 @@ def test_a_dist_that_cannot_be_used_is_told_in_one_line(
 def test_a_missing_extra_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("disagg.local")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "boto3", None)
+    without(monkeypatch, "boto3", asked_for_by="disagg.local")
     assert main(["demo", PILOT]) == 1
     said = capsys.readouterr().err
     assert "boto3 is not installed" in said
