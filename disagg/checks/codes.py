@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 from disagg.checks import engines, rehearsal
 from disagg.checks.add_ons import ADD_ON_RULES
-from disagg.checks.environment import ENVIRONMENT_RULES
+from disagg.checks.environment import CLOCK_RULES, ENVIRONMENT_RULES
 from disagg.checks.fleet import FLEET_CODES, FLEET_RULES
 from disagg.checks.manifests import MANIFEST_RULES
 from disagg.checks.question import QUESTION_RULES
@@ -34,6 +34,7 @@ _OWN = {
 }
 RULES = (
     *ENVIRONMENT_RULES,
+    *CLOCK_RULES,
     *ADD_ON_RULES,
     *FLEET_RULES,
     *QUESTION_RULES,

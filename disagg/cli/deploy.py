@@ -2,18 +2,20 @@
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from disagg.checks.environment import Checked, load_environment
+from disagg.checks.environment.clock_rules import ENDED
 from disagg.checks.overriding import lines_of
 from disagg.cli.demo import Progress
-from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, say
+from disagg.cli.output import DEFAULT_DIST, DistOption, EnvironmentFile, now, say
 from disagg.cli.plan import show
 from disagg.config.prices import bundled_prices
-from disagg.errors import Exit, refusal
+from disagg.errors import Exit, InvalidInputError, Severity, refusal
 from disagg.planner.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -41,6 +43,14 @@ def deploy(
             help="On HyperPod: take its packages for installed, where helm cannot reach the API.",
         ),
     ] = False,
+    ended_capacity: Annotated[
+        bool,
+        typer.Option(
+            "--ended-capacity",
+            help="Deploy although a Capacity Block or training plan has ended: no node comes of"
+            " it.",
+        ),
+    ] = False,
     cdk_option: Annotated[
         list[str] | None,
         typer.Option(help="Told to `cdk deploy` too, such as --cdk-option=--profile=prod."),
@@ -51,9 +61,12 @@ def deploy(
     Shows the plan and what it costs, asks, writes and checks templates and manifests, and runs
     `cdk deploy`. On HyperPod it stops before the nodes until the HyperPod packages are in the
     cluster, says how to install them, and goes on when it is run again. Charts and manifests are
-    applied from inside the VPC afterwards: `disagg demo` prints how. Exits 2 when it stopped.
+    applied from inside the VPC afterwards: `disagg demo` prints how. Exits 2 when it stopped, 64
+    when capacity that was bought has ended.
     """
-    checked = load_environment(env)
+    checked = load_environment(env, now())
+    if not ended_capacity:
+        _refuse_what_ended(checked)
     made = make_plan(checked.environment, bundled_prices())
     show(made, checked.warnings)
     _ask(made, checked, yes=yes)
@@ -68,6 +81,22 @@ def deploy(
                 _stop(checked, written, why, env)
             _run(phase, written, cdk_option or [], progress)
     say("deployed; next: charts and manifests, as `disagg demo` prints at its end")
+
+
+def _refuse_what_ended(checked: Checked) -> None:
+    """Refuse what AWS has no node for any more (DISAGG-RSV-012)."""
+    ended = [one for one in checked.warnings if one.code == ENDED]
+    if ended:
+        raise InvalidInputError(
+            [
+                replace(
+                    one,
+                    severity=Severity.ERROR,
+                    fix=f"{one.fix}; --ended-capacity deploys it all the same",
+                )
+                for one in ended
+            ]
+        )
 
 
 def _ask(made: Plan, checked: Checked, *, yes: bool) -> None:

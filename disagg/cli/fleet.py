@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from disagg.cli.output import Format, FormatOption, emit, stdout, warn
+from disagg.cli.output import Format, FormatOption, emit, now, stdout, warn
 
 if TYPE_CHECKING:
     from disagg.checks.fleet import CheckedFleet
@@ -26,7 +26,7 @@ def fleet(
     """
     from disagg.checks.fleet import load_fleet  # noqa: PLC0415
 
-    checked = load_fleet(file)
+    checked = load_fleet(file, now())
     if output is Format.TABLE:
         show(checked)
     else:

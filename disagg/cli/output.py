@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,11 @@ DistOption = Annotated[
     ),
 ]
 DEFAULT_DIST = Path("dist")
+
+
+def now() -> datetime:
+    """Return the time, in UTC: the one place where verbs look at the clock for what has ended."""
+    return datetime.now(tz=UTC)
 
 
 def emit(data: dict[str, Any], output: Format) -> None:

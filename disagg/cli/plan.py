@@ -1,7 +1,6 @@
 """`disagg plan`."""
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import typer
@@ -11,7 +10,7 @@ from disagg.catalog.amis import AL2023
 from disagg.catalog.dra import DRA
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
-from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, stdout, warn
+from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, now, stdout, warn
 from disagg.cli.planning import (
     HtmlOption,
     PredictorOption,
@@ -25,7 +24,6 @@ from disagg.config.prices import bundled_prices, load_prices
 from disagg.errors import Problem
 from disagg.planner.layout import NodePlan, PodPlan, Resources
 from disagg.planner.plan import GroupPlan, Plan, make_plan
-from disagg.planner.reservations import overdue
 from disagg.units import bytes_to_gib
 
 app = typer.Typer(add_completion=False)
@@ -57,9 +55,7 @@ def plan(
         plan_report,
     )
 
-    checked = load_environment(env)
-    for one in overdue(checked.environment, datetime.now(tz=UTC)):
-        say(f"warning: {one}")
+    checked = load_environment(env, now())
     table = load_prices(prices) if prices else bundled_prices()
     made = make_plan(checked.environment, table)
     warnings = [problem.to_json() for problem in checked.warnings]

@@ -9,7 +9,7 @@ from disagg.checks.environment import load_environment
 from disagg.checks.overriding import lines_of
 from disagg.cli.fleets import FleetOption, MaybeEnvironment, chosen, environments
 from disagg.cli.next_steps import cdk_with, verb
-from disagg.cli.output import DEFAULT_DIST, DistOption, say, warn
+from disagg.cli.output import DEFAULT_DIST, DistOption, now, say, warn
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError
 
@@ -51,7 +51,7 @@ def _how(file: Path, base: Path, *, several: bool) -> str:
 
 
 def _environment(file: Path, dist: Path, *, engines: bool) -> Path:
-    checked = load_environment(file)
+    checked = load_environment(file, now())
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: --help must not import aws_cdk.
 
@@ -65,7 +65,7 @@ def _environment(file: Path, dist: Path, *, engines: bool) -> Path:
 def _fleet(file: Path, dist: Path, *, engines: bool) -> Path:
     from disagg.checks.fleet import load_fleet  # noqa: PLC0415
 
-    checked = load_fleet(file)
+    checked = load_fleet(file, now())
     warn(checked.warnings)
     from disagg import artifacts  # noqa: PLC0415  Why: as above.
 

@@ -1,12 +1,11 @@
 """`disagg validate`."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from disagg.checks.environment import load_environment
-from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, say, warn
+from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, now, say, warn
 from disagg.config.prices import bundled_prices
 from disagg.config.yaml_reader import read
 from disagg.errors import Exit, InvalidInputError, Problem
@@ -53,18 +52,15 @@ def _warnings(file: Path) -> list[Problem]:
         load_question,
     )
     from disagg.planner.ask import one_type  # noqa: PLC0415
-    from disagg.planner.reservations import overdue  # noqa: PLC0415
 
     if is_fleet(read(file)):
-        return load_fleet(file).warnings
+        return load_fleet(file, now()).warnings
     try:
-        checked = load_environment(file)
+        checked = load_environment(file, now())
     except InvalidInputError as error:
         if error.problems[0].code != "DISAGG-FILE-008":
             raise
         return list(load_question(file, bundled_prices()).warnings)
-    for one in overdue(checked.environment, datetime.now(tz=UTC)):
-        say(f"warning: {one}")
     if one_type(checked.environment):
         check_measurements(file, asked_by(checked.environment, file))
     return checked.warnings

@@ -103,11 +103,11 @@ def messages(environment: Environment) -> tuple[tuple[str, datetime, str], ...]:
             block_times(source).drain,
             block_message(environment.name, tuple(members), source),
         )
-        for source, members in _ending(environment.capacity).items()
+        for source, members in ending(environment.capacity).items()
     )
 
 
-def _ending(capacity: Capacity) -> dict[Ending, dict[str, GpuGroup]]:
+def ending(capacity: Capacity) -> dict[Ending, dict[str, GpuGroup]]:
     """Return the groups of each Capacity Block and training plan."""
     first = ((next(iter(one.values())).source, one) for one in shared(capacity).values())
     return {source: one for source, one in first if isinstance(source, Ending)}
@@ -140,16 +140,6 @@ def shared(capacity: Capacity) -> dict[str, dict[str, GpuGroup]]:
         if identity(source):
             found.setdefault(identity(source), {})[name] = named[name]
     return found
-
-
-def overdue(environment: Environment, now: datetime) -> tuple[str, ...]:
-    """Return a word for each block whose drain should have begun by now."""
-    return tuple(
-        f"{title(source)}: its drain was due {block_times(source).drain:%Y-%m-%d %H:%M} UTC; a"
-        " schedule in the past cannot be made, so name the next one"
-        for source in _ending(environment.capacity)
-        if block_times(source).drain <= now
-    )
 
 
 FABRIC = "fabric"

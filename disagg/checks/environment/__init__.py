@@ -1,6 +1,7 @@
 """The door: an environment file in, a checked environment out, or every problem at once."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from disagg.catalog.prices import Prices
@@ -8,6 +9,7 @@ from disagg.checks import workload_rules
 from disagg.checks.environment import (
     budget_rules,
     capacity_rules,
+    clock_rules,
     delivery_rules,
     device_rules,
     existing_rules,
@@ -42,6 +44,8 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     override_rules,
     existing_rules,
 )
+CLOCK_RULES: tuple[Rule, ...] = rules_of(clock_rules)
+"""Those that need to be told the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +56,31 @@ class Checked:
     warnings: list[Problem]
 
 
-def load_environment(path: Path) -> Checked:
+def load_environment(path: Path, now: datetime | None = None) -> Checked:
     """Return the environment of a file over what it extends, with its warnings.
 
     Rules of meaning run over every section that is sound, so a misspelt key in one section hides
     nothing in another.
 
+    Args:
+        path: The file.
+        now: The time, in UTC, for rules about what has ended. Default: they are passed over.
+
     Raises:
         InvalidInputError: Every problem of the file, in the order of its lines.
     """
-    return check(read_inherited(path))
+    return check(read_inherited(path), now=now)
 
 
-def check(document: Document, prices: Prices | None = None) -> Checked:
+def check(
+    document: Document, prices: Prices | None = None, now: datetime | None = None
+) -> Checked:
     """Return the environment of a document that is already read.
 
     Args:
         document: The file, read.
         prices: What rules about money count with. Default: the prices of the catalogue.
+        now: As for `load_environment`.
 
     Raises:
         InvalidInputError: Every problem of the document, in the order of its lines.
@@ -79,7 +90,9 @@ def check(document: Document, prices: Prices | None = None) -> Checked:
         raise InvalidInputError([_another_file(document, kind)])
     parsed = parse(document)
     given = parsed.sections | {"prices": prices or bundled_prices()}
-    found = [placed(document, one, finding) for one, finding in run(ENVIRONMENT_RULES, given)]
+    given |= {"now": now} if now else {}
+    rules = (*ENVIRONMENT_RULES, *CLOCK_RULES)
+    found = [placed(document, one, finding) for one, finding in run(rules, given)]
     errors = [
         *parsed.problems,
         *(problem for problem in found if problem.severity is Severity.ERROR),

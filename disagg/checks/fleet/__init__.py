@@ -1,6 +1,7 @@
 """The door for fleets: a file in, every environment of it checked, or every problem at once."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from disagg.checks.environment import Checked, load_environment, placed
@@ -53,8 +54,12 @@ def is_fleet(document: Document) -> bool:
     return isinstance(document.data, dict) and document.data.get("kind") == "Fleet"
 
 
-def load_fleet(path: Path) -> CheckedFleet:
+def load_fleet(path: Path, now: datetime | None = None) -> CheckedFleet:
     """Return a fleet with every environment of it.
+
+    Args:
+        path: The fleet file.
+        now: The time, in UTC, for rules about what has ended. Default: they are passed over.
 
     Raises:
         InvalidInputError: Every problem of the fleet and of all its environments, each with the
@@ -66,7 +71,7 @@ def load_fleet(path: Path) -> CheckedFleet:
     members = []
     for stage, at, file in _files(parsed.sections.get("stages", ()), path.parent):
         try:
-            checked = load_environment(file)
+            checked = load_environment(file, now)
         except InvalidInputError as error:
             problems += _of_the_fleet(document, at, file, error.problems)
             continue
