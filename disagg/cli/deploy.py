@@ -102,7 +102,10 @@ def _refuse_what_ended(checked: Checked) -> None:
 def _ask(made: Plan, checked: Checked, *, yes: bool) -> None:
     aws = checked.environment.aws
     say(f"\nAccount {aws.account}, {aws.region}: ${made.usd_per_hour_without_gpus:,.2f}/h with the")
-    say(f"GPU groups empty, ${made.usd_per_hour:,.2f}/h with every node running.\n{_FOR_EVER}")
+    say(f"GPU groups empty, ${made.usd_per_hour:,.2f}/h with every node running.")
+    if made.usd_per_hour_held:
+        say(f"Of both, ${made.usd_per_hour_held:,.2f}/h is what was bought before.")
+    say(_FOR_EVER)
     if yes:
         return
     if not sys.stdin.isatty():

@@ -46,7 +46,8 @@ def show(checked: "CheckedFleet") -> None:
         table.add_column(column, overflow="fold")
     for column in ("GPU nodes", "$/h, all nodes", "$/h, groups empty"):
         table.add_column(column, justify="right")
-    total = [0, 0.0, 0.0]
+    again = _counted_again(checked)
+    total = [0, -again, -again]
     for member, plan in _plans(checked):
         environment = member.environment
         nodes = sum(one.nodes for one in groups(environment.capacity).values())
@@ -61,6 +62,8 @@ def show(checked: "CheckedFleet") -> None:
             *(f"{one:,.2f}" for one in money),
         )
     table.add_section()
+    if again:
+        table.add_row("shared", "counted again", "", "", "", *[f"-{again:,.2f}"] * 2)
     table.add_row("all", "", "", "", f"{total[0]:.0f}", *(f"{one:,.2f}" for one in total[1:]))
     stdout().print(table)
     stdout().print(
@@ -84,6 +87,13 @@ def _plans(checked: "CheckedFleet") -> "list[tuple[Member, Plan]]":
     return [(one, make_plan(one.environment, prices)) for one in ordered]
 
 
+def _counted_again(checked: "CheckedFleet") -> float:
+    from disagg.config.prices import bundled_prices  # noqa: PLC0415
+    from disagg.planner.cost import counted_again  # noqa: PLC0415
+
+    return counted_again((one.environment for one in checked.members), bundled_prices())
+
+
 def _json(checked: "CheckedFleet") -> dict[str, Any]:
     rows: list[dict[str, Any]] = [
         {
@@ -99,13 +109,14 @@ def _json(checked: "CheckedFleet") -> dict[str, Any]:
         }
         for member, plan in _plans(checked)
     ]
+    again = _counted_again(checked)
     return {
         "schema_version": 1,
         "fleet": checked.fleet.name,
         "stages": [one.name for one in checked.fleet.stages],
         "environments": rows,
         **{
-            name: round(sum(row[name] for row in rows), 4)
+            name: round(sum(row[name] for row in rows) - again, 4)
             for name in ("usd_per_hour", "usd_per_hour_without_gpu_nodes")
         },
         "warnings": [one.to_json() for one in checked.warnings],

@@ -45,7 +45,7 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     on_hyperpod = environment.cluster.platform == "hyperpod"
     deploy = verb("deploy", env) if on_hyperpod else cdk_with("deploy --all", base)
     yield [
-        f"Deploy, GPU groups empty: ${made.usd_per_hour_without_gpus:,.2f}/h from then on.",
+        f"Deploy, GPU groups empty: {from_then_on(made, gpu_nodes=False)}.",
         cdk(f"bootstrap aws://{environment.aws.account}/{region}{_own(environment)}"),
         deploy,
     ]
@@ -73,7 +73,7 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         for name, group in groups(environment.capacity).items()
     )
     yield [
-        f"Start the GPU nodes, ${made.usd_per_hour:,.2f}/h from then on: set {sizes}.",
+        f"Start the GPU nodes: {from_then_on(made, gpu_nodes=True)}. Set {sizes}.",
         *([] if on_hyperpod else [synth(env)]),
         deploy,
     ]
@@ -94,6 +94,14 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
         f"kubectl delete -f {manifests}",
         cdk_with("destroy --all", base),
     ]
+
+
+def from_then_on(made: Plan, *, gpu_nodes: bool) -> str:
+    """Return what a step costs by the hour, and what is paid for already, whatever is done."""
+    all_of_it = made.usd_per_hour if gpu_nodes else made.usd_per_hour_without_gpus
+    told = f"${all_of_it - made.usd_per_hour_held:,.2f}/h from then on"
+    held = made.usd_per_hour_held
+    return f"{told}, beside ${held:,.2f}/h of what was bought before" if held else told
 
 
 def hyperpod_packages(environment: Environment, base: Path) -> list[str]:

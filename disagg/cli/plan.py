@@ -198,6 +198,8 @@ def _costs(made: Plan) -> Any:
     table.add_section()
     table.add_row("all nodes running", "", "", f"{made.usd_per_hour:,.2f}", "derived")
     table.add_row("GPU groups empty", "", "", f"{made.usd_per_hour_without_gpus:,.2f}", "derived")
+    if made.usd_per_hour_held:
+        table.add_row("bought before, in both", "", "", f"{made.usd_per_hour_held:,.2f}", "derived")
     return table
 
 

@@ -47,6 +47,16 @@ class Reservation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Paid:
+    """What was paid up front for all instances of a Capacity Block or training plan."""
+
+    upfront_usd: Annotated[float, Field(gt=0, examples=[51_000])]
+    """For all instances and the whole time [USD]."""
+    hours: Annotated[int, Field(ge=1, le=26_280)]
+    """Length of it [h]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class CapacityBlock:
     """An EC2 Capacity Block for ML: bought for a time, paid up front; buy it before you deploy."""
 
@@ -62,6 +72,8 @@ class CapacityBlock:
     """When it ends, in UTC, as `aws ec2 describe-capacity-reservations` says."""
     drain_minutes: Annotated[int, Field(ge=5, le=1_440)] = 60
     """How long before AWS empties the group the drain begins [minutes]: a message says so then."""
+    price: Paid | None = None
+    """What it cost. Default: `pricing.capacity_block`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -81,6 +93,8 @@ class TrainingPlan:
     drain_minutes: Annotated[int, Field(ge=5, le=1_440)] = 60
     """How long before SageMaker takes the nodes back the drain begins [minutes]: a message says so
     then."""
+    price: Paid | None = None
+    """What it cost. Default: `pricing.training_plan`."""
 
 
 CapacitySource = OnDemand | Reservation | CapacityBlock | TrainingPlan

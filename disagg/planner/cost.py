@@ -1,17 +1,17 @@
 """What an environment costs each hour, line by line, each figure saying what it is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from disagg.catalog.instances import node_type
 from disagg.catalog.prices import OFFERS, Offer, Prices
 from disagg.catalog.source import Kind
-from disagg.config.capacity import Capacity
-from disagg.config.environment import Environment, Pricing
+from disagg.config.capacity import Capacity, CapacitySource, OnDemand
+from disagg.config.environment import Block, Environment, Pricing
 from disagg.planner.endpoints import interface_endpoints
 from disagg.planner.layout import groups
 from disagg.planner.money.purchase import NodePrice, node_price
-from disagg.planner.reservations import Ending
+from disagg.planner.reservations import Ending, not_planned, shared, short_name
 from disagg.units import HOURS_PER_MONTH
 
 
@@ -28,6 +28,8 @@ class CostLine:
     date: str
     needs_gpu_nodes: bool = False
     """True for what is only paid while GPU nodes run."""
+    held: bool = False
+    """True for what was bought before: paid for since then, whatever is deployed."""
 
     @property
     def usd_per_hour(self) -> float:
@@ -41,7 +43,7 @@ def group_prices(
     """Return the price of a node by group, for the groups that have one.
 
     Where a group is a Capacity Block or a training plan, the offer under `pricing` is the price of
-    those groups only.
+    those groups only, and its own `price` comes before that.
 
     Args:
         capacity: The groups.
@@ -58,12 +60,21 @@ def group_prices(
             prices,
             one.instance_type,
             region,
-            pricing if name in blocks or not blocks else beside,
+            _paid(one.source) or (pricing if name in blocks or not blocks else beside),
             OFFERS[platform],
         )
         for name, one in named.items()
     }
     return {name: price for name, price in found.items() if price is not None}
+
+
+def _paid(source: CapacitySource) -> Pricing | None:
+    """Return the price that a source says of itself: that of all its instances."""
+    if not isinstance(source, Ending) or source.price is None:
+        return None
+    paid = source.price
+    block = Block(upfront_usd=paid.upfront_usd, nodes=source.instances, hours=paid.hours)
+    return Pricing(**{source.kind: block})
 
 
 def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
@@ -100,7 +111,11 @@ def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
 
 
 def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]:
-    """Return every hourly cost at the planned size, without data transfer and storage."""
+    """Return every hourly cost at the planned size, without data transfer and storage.
+
+    What was bought before is counted as what is held, not as what is planned: nodes beyond the
+    planned ones have a line of their own (`planner.reservations.not_planned`, with its sources).
+    """
     region, pricing = environment.aws.region, environment.pricing
     network, platform = environment.network, environment.cluster.platform
     endpoints = len(interface_endpoints(environment)) * len(network.availability_zone_ids)
@@ -112,9 +127,15 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
             nodes.get(name),
             # Why: what was bought before is paid for whether its nodes run or not.
             needs_gpu_nodes=group.source.kind == "on_demand",
+            held=group.source.kind != "on_demand",
         )
         for name, group in groups(environment.capacity).items()
     ]
+    for name, source, count in not_planned(environment.capacity):
+        instance_type = node_type(groups(environment.capacity)[name].instance_type, platform)
+        label = f"{instance_type}, held by {short_name(source)} beyond the planned"
+        price = nodes.get(name)
+        lines.append(_line(label, count, price, needs_gpu_nodes=False, held=True))
     system = environment.cluster.system_type
     small = f"{node_type(system, platform)}, system nodes"
     # Why: what others own, they pay for.
@@ -139,7 +160,27 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     return tuple(lines)
 
 
-def _line(item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bool) -> CostLine:
+def counted_again(environments: Iterable[Environment], prices: Prices) -> float:
+    """Return what several environments count of the same purchase more than once [USD/h].
+
+    Each counts the whole of what it starts nodes in; the bill has it once.
+    """
+    again, seen = 0.0, set[str]()
+    for one in environments:
+        found = group_prices(
+            one.capacity, one.cluster.platform, one.aws.region, prices, one.pricing
+        )
+        for named, members in shared(one.capacity).items():
+            name, group = next(iter(members.items()))
+            if named in seen and name in found and not isinstance(group.source, OnDemand):
+                again += found[name].usd_per_hour * group.source.instances
+            seen.add(named)
+    return again
+
+
+def _line(
+    item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bool, held: bool = False
+) -> CostLine:
     return CostLine(
         item=item,
         count=count,
@@ -148,6 +189,7 @@ def _line(item: str, count: int, price: NodePrice | None, *, needs_gpu_nodes: bo
         source="no price known" if price is None else price.reference,
         date="" if price is None else price.date,
         needs_gpu_nodes=needs_gpu_nodes,
+        held=held,
     )
 
 

@@ -109,6 +109,11 @@ class Plan:
         return usd_per_hour(self.costs, gpu_nodes=False)
 
     @property
+    def usd_per_hour_held(self) -> float:
+        """Cost of what was bought before, which runs whatever is deployed [USD/h]."""
+        return usd_per_hour(tuple(line for line in self.costs if line.held))
+
+    @property
     def usd_per_month(self) -> float:
         """Cost of running day and night [USD/month]."""
         return usd_per_month(self.costs)
@@ -118,6 +123,7 @@ class Plan:
         totals = {
             "usd_per_hour": round(self.usd_per_hour, 4),
             "usd_per_hour_without_gpu_nodes": round(self.usd_per_hour_without_gpus, 4),
+            "usd_per_hour_held": round(self.usd_per_hour_held, 4),
             "usd_per_month": round(self.usd_per_month, 2),
         }
         data = asdict(self)

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from disagg.config.capacity import Capacity, CapacityBlock, GpuGroup, Reservation, TrainingPlan
+from disagg.config.capacity import (
+    Capacity,
+    CapacityBlock,
+    GpuGroup,
+    OnDemand,
+    Reservation,
+    TrainingPlan,
+)
 from disagg.config.environment import Environment
 from disagg.planner.layout import groups
 
@@ -140,6 +147,22 @@ def shared(capacity: Capacity) -> dict[str, dict[str, GpuGroup]]:
         if identity(source):
             found.setdefault(identity(source), {})[name] = named[name]
     return found
+
+
+def not_planned(capacity: Capacity) -> tuple[tuple[str, Held, int], ...]:
+    """Return what is held and not planned for: a group of it, what it is, and how many nodes.
+
+    What was bought before is paid for as a whole, used or not. Source: EC2 user guide "Capacity
+    Reservations pricing and billing" (unused ones are billed), "Capacity Blocks for ML" (paid up
+    front); SageMaker developer guide, training plans (paid up front), read 2026-11-28.
+    """
+    found = []
+    for members in shared(capacity).values():
+        name, group = next(iter(members.items()))
+        planned = sum(one.nodes for one in members.values())
+        if not isinstance(group.source, OnDemand) and group.source.instances > planned:
+            found.append((name, group.source, group.source.instances - planned))
+    return tuple(found)
 
 
 FABRIC = "fabric"

@@ -187,7 +187,7 @@ def test_a_plan_says_what_each_group_is_and_when_it_ends() -> None:
 def test_what_is_reserved_is_paid_for_while_the_groups_are_empty() -> None:
     prices = bundled_prices()
     bought = make_plan(environment(ON_DEMAND, ON_DEMAND), prices)
-    held = make_plan(environment(FREE, ON_DEMAND), prices)
+    held = make_plan(environment(FREE | {"instances": 1}, ON_DEMAND), prices)
     node = 113.9328
     assert held.usd_per_hour == pytest.approx(bought.usd_per_hour)
     empty = held.usd_per_hour_without_gpus - bought.usd_per_hour_without_gpus

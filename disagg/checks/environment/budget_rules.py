@@ -9,6 +9,7 @@ from disagg.config.environment import Aws, Budget, Cluster, Pricing
 from disagg.errors import Severity
 from disagg.planner.cost import group_prices
 from disagg.planner.layout import groups
+from disagg.planner.reservations import not_planned
 from disagg.units import HOURS_PER_MONTH
 
 
@@ -45,12 +46,16 @@ def budget_pays_for_day_and_night(
     """The budget pays for all GPU nodes, day and night.
 
     GPU nodes are nearly all of the cost; a smaller budget is fine when groups are scaled to zero in
-    between.
+    between. What was bought before is counted as held, used or not.
     """
     nodes = group_prices(capacity, cluster.platform, aws.region, prices, pricing)
     hourly = sum(
         nodes[name].usd_per_hour * group.nodes
         for name, group in groups(capacity).items()
+        if name in nodes
+    ) + sum(
+        nodes[name].usd_per_hour * count
+        for name, _, count in not_planned(capacity)
         if name in nodes
     )
     if budget and hourly * HOURS_PER_MONTH > budget.usd_per_month:

@@ -177,18 +177,27 @@ def ends_are_days_of_the_calendar(capacity: Capacity) -> Iterator[Finding]:
 
 @rule("DISAGG-RSV-010", severity=Severity.WARNING)
 def offers_are_for_what_is_bought(capacity: Capacity, pricing: Pricing) -> Iterator[Finding]:
-    """The price of an offer is that of a group which is bought so, and of as many nodes.
+    """The price of an offer is that of the one which is held, and of as many nodes.
 
     Without such a group it prices every group of the file, which answers "what if" and is no bill;
-    with another number of nodes the price of a node is another.
+    with another number of nodes the price of a node is another. Of two Capacity Blocks or training
+    plans each has a `price` in its own source: `pricing` knows one.
     """
     for kind in ("capacity_block", "training_plan"):
         offer = getattr(pricing, kind)
         if offer is None:
             continue
         bought = {one for one in held(capacity).values() if one.kind == kind}
-        holds = sum(one.instances for one in bought)
-        if not bought:
+        unpriced = [one for one in bought if isinstance(one, Ending) and one.price is None]
+        holds = sum(one.instances for one in unpriced)
+        if bought and len(unpriced) != 1:
+            yield Finding(
+                at=("pricing", kind),
+                got=f"one offer, where {len(unpriced)} are held that have no price of their own",
+                need="one that it is the price of",
+                fix=f"write source.price of each, and remove pricing.{kind}",
+            )
+        elif not bought:
             yield Finding(
                 at=("pricing", kind),
                 got=f"an offer, and no group with source.kind {kind}: it prices every group",
@@ -212,12 +221,13 @@ def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Findin
     on-demand price.
     """
     for name, source in held(capacity).items():
-        if isinstance(source, Ending) and getattr(pricing, source.kind) is None:
+        priced = isinstance(source, Ending) and (source.price or getattr(pricing, source.kind))
+        if isinstance(source, Ending) and not priced:
             yield Finding(
                 at=("capacity", name, "source"),
-                got=f"a {_KINDS[source.kind]} without pricing.{source.kind}",
+                got=f"a {_KINDS[source.kind]} without price or pricing.{source.kind}",
                 need="what the offer costs",
-                fix=f"add pricing.{source.kind}: {{upfront_usd: ..., nodes: ..., hours: ...}}",
+                fix="add source.price: {upfront_usd: ..., hours: ...}",
             )
 
 

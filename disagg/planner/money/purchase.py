@@ -89,6 +89,6 @@ def _block_price(block: Block, name: str, listed: Price | None) -> NodePrice:
         how=f"{name}, ${block.upfront_usd:,.0f} for {block.nodes} nodes and {block.hours} h",
         committed=True,
         kind=Kind.PUBLISHED,
-        reference=f"pricing.{name.lower().replace(' ', '_')} of the file: an offer AWS made you",
+        reference=f"the {name} of the file: an offer AWS made you",
         date="",
     )
