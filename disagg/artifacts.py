@@ -16,7 +16,7 @@ from disagg.checks.manifests import check_manifests
 from disagg.checks.overriding import hinted, judged
 from disagg.checks.templates import check_templates
 from disagg.config.environment import Environment
-from disagg.errors import CheckFailedError, InvalidInputError, Problem, Severity
+from disagg.errors import CheckFailedError, InvalidInputError, Problem, Severity, refusal
 from disagg.node import use_packaged_node
 from disagg.planner.add_ons import installed
 from disagg.planner.runbook import runbooks
@@ -145,8 +145,10 @@ def write_all(environment: Environment, dist: Path, *, judge: Judge | None = Non
 
     Raises:
         CheckFailedError: A rule is broken, or the judge refused; what was there before stays.
+        InvalidInputError: DISAGG-FLT-015, a fleet of that name is there.
     """
     base = dist / environment.name
+    _refuse_to_replace(base, fleet=False)
     with replaced(base) as fresh:
         manifests, templates = _both(environment, fresh / "stacks")
         write_manifests(manifests, fresh / "manifests")
@@ -168,6 +170,28 @@ def _both(environment: Environment, stacks: Path) -> tuple[Manifests, Templates]
             raise InvalidInputError([*error.problems, *another.problems]) from None
         raise
     return manifests, write_stacks(environment, stacks)
+
+
+_FIRST_MANIFEST = Path("manifests/00-namespaces.yaml")
+
+
+def _refuse_to_replace(base: Path, *, fleet: bool) -> None:
+    """Refuse to put a fleet where an environment is, or an environment where a fleet is.
+
+    Raises:
+        InvalidInputError: DISAGG-FLT-015.
+    """
+    holds_environment = (base / _FIRST_MANIFEST).is_file()
+    holds_fleet = (base / "stacks").is_dir() and not holds_environment
+    if holds_environment if fleet else holds_fleet:
+        there, one = ("an environment", "a fleet") if fleet else ("a fleet", "an environment")
+        raise refusal(
+            "DISAGG-FLT-015",
+            file=base.as_posix(),
+            got=f"{there} of that name, which {one} would replace",
+            need="a folder for each",
+            fix="rename one of them, give --dist another folder, or remove what is there",
+        )
 
 
 def write_fleet(
@@ -192,10 +216,12 @@ def write_fleet(
 
     Raises:
         CheckFailedError: A rule is broken, or the judge refused; what was there before stays.
+        InvalidInputError: DISAGG-FLT-015, an environment of that name is there.
     """
     use_packaged_node()
     from disagg_stacks import synthesize_fleet  # noqa: PLC0415  Why: as for one environment.
 
+    _refuse_to_replace(dist / name, fleet=True)
     written = []
     with replaced(dist / name) as fresh:
         for environment in (one for stage in stages for one in stage):

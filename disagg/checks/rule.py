@@ -19,6 +19,9 @@ class Finding:
     got: str
     need: str
     fix: str
+    beside: tuple[tuple[str | int, ...], ...] = ()
+    """Other values of the file that are wrong together with it. Where files extend each other, the
+    one that was said last is pointed at, and those in other files are named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ def _over_its_base(document: Document, seen: tuple[Path, ...]) -> Document:
         problems = [*(base.problems if base else []), *document.problems]
         return Document(file=document.file, problems=problems)
     made = Document(file=document.file, problems=[*base.problems, *document.problems])
+    made.bases = (base.file, *base.bases)
     made.data = merged(base.data, document.data)
     _places(made, base, document)
     del made.data[KEY]

@@ -5,7 +5,7 @@ keys, the budget against alias bombs, depth, tags and non-finite numbers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +39,8 @@ class Document:
     values: dict[Loc, tuple[int, int]] = field(default_factory=dict)
     files: dict[Loc, str] = field(default_factory=dict)
     """Where a value was inherited from, for those that stand in another file than this one."""
+    bases: tuple[str, ...] = ()
+    """Files it is over: its base, the base of that, and so on."""
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
 
@@ -50,6 +52,15 @@ class Document:
         """Return file and line [1-based] where `loc`, or its longest ancestor, was written."""
         known = self._written(loc)
         return self.files.get(known, self.file), self._position(known)[0]
+
+    def latest(self, locs: Sequence[Loc]) -> Loc:
+        """Return the one of `locs` that is written nearest to this file; the first of equals.
+
+        Of values that are wrong together, the file that extends the others said its own last.
+        """
+        said = [one for one in locs if one in self.values] or locs
+        order = (self.file, *self.bases)
+        return min(said, key=lambda one: order.index(self.origin(one)[0]))
 
     def _written(self, loc: Loc) -> Loc:
         known: Loc = ()

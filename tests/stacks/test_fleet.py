@@ -14,7 +14,7 @@ from shipped import checked
 from disagg import artifacts
 from disagg.checks.fleet import load_fleet
 from disagg.config.environment import Environment
-from disagg.errors import CheckFailedError
+from disagg.errors import CheckFailedError, InvalidInputError
 from disagg.node import cdk_command, tool_environment
 from tests.stacks.synthesis import context
 
@@ -104,6 +104,37 @@ def test_what_a_judge_refuses_leaves_nothing_of_the_fleet(tmp_path: Path) -> Non
     with pytest.raises(CheckFailedError):
         artifacts.write_fleet("acme", STAGES, tmp_path, judge=judge)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fleet_replaces_no_environment_of_its_name_and_none_replaces_a_fleet(
+    tmp_path: Path,
+) -> None:
+    alone = named("acme", "123456789012")
+    (tmp_path / "acme" / "manifests").mkdir(parents=True)
+    (tmp_path / "acme" / "manifests" / "00-namespaces.yaml").touch()
+    with pytest.raises(InvalidInputError, match="DISAGG-FLT-015"):
+        artifacts.write_fleet("acme", STAGES, tmp_path)
+    assert (tmp_path / "acme" / "manifests" / "00-namespaces.yaml").is_file()
+    with pytest.raises(InvalidInputError, match="DISAGG-FLT-015"):
+        artifacts.write_all(alone, written_fleet(tmp_path / "other"))
+    assert (tmp_path / "other" / "acme" / "stacks" / "manifest.json").is_file()
+
+
+def written_fleet(dist: Path) -> Path:
+    """Return a folder that looks as `synth --fleet` leaves it."""
+    (dist / "acme" / "stacks").mkdir(parents=True)
+    (dist / "acme" / "stacks" / "manifest.json").touch()
+    return dist
+
+
+@pytest.mark.slow
+def test_what_synth_writes_is_known_again_as_what_it_is(written: Path) -> None:
+    dist = written.parent
+    artifacts.write_all(PILOT, dist)
+    with pytest.raises(InvalidInputError, match="DISAGG-FLT-015"):
+        artifacts.write_all(named("acme", "123456789012"), dist)
+    with pytest.raises(InvalidInputError, match="DISAGG-FLT-015"):
+        artifacts.write_fleet("pilot", STAGES, dist)
 
 
 def cdk(assembly: Path, *arguments: str) -> Any:

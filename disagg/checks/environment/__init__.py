@@ -26,7 +26,7 @@ from disagg.config.environment import Environment
 from disagg.config.inherit import read_inherited
 from disagg.config.parse import parse
 from disagg.config.prices import bundled_prices
-from disagg.config.yaml_reader import Document
+from disagg.config.yaml_reader import Document, dotted
 from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
@@ -121,8 +121,21 @@ def _another_file(document: Document, kind: str) -> Problem:
 
 
 def placed(document: Document, one: Rule, finding: Finding) -> Problem:
-    """Return a finding as a problem of the document, with its line."""
-    problem = document.problem(
-        one.code, finding.at, got=finding.got, need=finding.need, fix=finding.fix
-    )
+    """Return a finding as a problem of the document, with its line.
+
+    Of several values that are wrong together, the line is that of the one said last; those of other
+    files are named with theirs.
+    """
+    locs = (finding.at, *finding.beside)
+    at = document.latest(locs)
+    here = document.origin(at)[0]
+    others = [
+        f"{file}:{line} {dotted(loc)}"
+        for loc in locs
+        if loc in document.values
+        for file, line in [document.origin(loc)]
+        if file != here
+    ]
+    got = f"{finding.got}, with {', '.join(others)}" if others else finding.got
+    problem = document.problem(one.code, at, got=got, need=finding.need, fix=finding.fix)
     return replace(problem, severity=one.severity)

@@ -67,6 +67,7 @@ def instance_types_are_sold_in_the_region(
                 got=f"{node_type(instance.name, cluster.platform)} is not sold in {aws.region}",
                 need=", ".join(sorted(sold)) or "a type that HyperPod has",
                 fix="change aws.region and the zones, or the type",
+                beside=(("aws", "region"),),
             )
 
 
@@ -109,6 +110,7 @@ def desired_nodes_are_at_most_nodes(capacity: Capacity) -> Iterator[Finding]:
                 got=f"got {group.desired_nodes}",
                 need=f"at most {group.nodes}, the value of nodes",
                 fix=f"raise capacity.{name}.nodes, or lower desired_nodes",
+                beside=(("capacity", name, "nodes"),),
             )
 
 
@@ -129,6 +131,7 @@ def types_are_sold_on_demand(cluster: Cluster, capacity: Capacity) -> Iterator[F
                 got=f"{instance.name} is not sold on demand",
                 need=f"{', '.join(sold)}; or a Capacity Block",
                 fix="use another type, or source.kind capacity_block",
+                beside=(("capacity", name, "source", "kind"),),
             )
 
 
@@ -146,6 +149,11 @@ def _short_of(
                 got=f"{short.replicas} pods take {wanted:,}{unit} {what} ({each})",
                 need=f"at most {short.left:,}{unit} on {_where(short, capacity)}",
                 fix=_fix(short, what),
+                beside=(
+                    ("serving", short.role, "tensor_parallel"),
+                    ("capacity", short.groups[0], "nodes"),
+                    ("capacity", short.groups[0], "instance_type"),
+                ),
             )
 
 

@@ -213,6 +213,7 @@ def fabric_zone_is_listed(network: Network) -> Iterator[Finding]:
             got=f"got {network.fabric_zone_id!r}",
             need=listed,
             fix=fix,
+            beside=(("network", "availability_zone_ids"),),
         )
 
 

@@ -8,6 +8,7 @@ Source: aws-parallelcluster validators `PlacementGroupCapacityTypeValidator` and
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity, CapacityBlock, Reservation, TrainingPlan
@@ -46,9 +47,10 @@ def reservations_are_in_the_fabric_zone(capacity: Capacity, network: Network) ->
         if source.zone_id != network.fabric_zone_id:
             yield Finding(
                 at=("capacity", name, "source", "zone_id"),
-                got=source.zone_id,
+                got=f"the {_KINDS[source.kind]} of capacity.{name} is in {source.zone_id}",
                 need=f"{network.fabric_zone_id}, the value of network.fabric_zone_id",
                 fix="set network.fabric_zone_id to the zone of the reservation",
+                beside=(("network", "fabric_zone_id"),),
             )
 
 
@@ -70,6 +72,10 @@ def reservations_hold_the_nodes(capacity: Capacity) -> Iterator[Finding]:
                 got=f"{wanted} nodes of {who}",
                 need=f"at most {source.instances}, which the {_KINDS[source.kind]} holds",
                 fix="reserve more, or lower nodes",
+                beside=(
+                    ("capacity", name, "source", "instances"),
+                    *(("capacity", each, "nodes") for each in one if each != name),
+                ),
             )
 
 
@@ -83,11 +89,17 @@ def groups_agree_about_their_reservation(capacity: Capacity) -> Iterator[Finding
         (first, group), *others = one.items()
         for name, other in others:
             if other.source != group.source:
+                differing = _differing(other.source, group.source)
                 yield Finding(
                     at=("capacity", name, "source"),
-                    got=f"not what capacity.{first}.source says of the same reservation",
+                    got=f"capacity.{name}.source is not what capacity.{first}.source says of it",
                     need="the same values",
                     fix="copy the source of one to the other",
+                    beside=tuple(
+                        ("capacity", each, "source", key)
+                        for each in (name, first)
+                        for key in differing
+                    ),
                 )
             elif other.instance_type != group.instance_type:
                 yield Finding(
@@ -95,6 +107,7 @@ def groups_agree_about_their_reservation(capacity: Capacity) -> Iterator[Finding
                     got=f"{other.instance_type} from the reservation of {group.instance_type}",
                     need=group.instance_type,
                     fix="use one type, or a reservation for each",
+                    beside=(("capacity", first, "instance_type"),),
                 )
 
 
@@ -114,6 +127,7 @@ def blocks_are_in_no_placement_group(capacity: Capacity) -> Iterator[Finding]:
                 got=f"cluster, with a Capacity Block for capacity.{name}",
                 need="auto or none",
                 fix="set it to auto: groups bought on demand still get one",
+                beside=(("capacity", name, "source", "kind"),),
             )
 
 
@@ -133,6 +147,7 @@ def bound_reservations_keep_their_placement_group(capacity: Capacity) -> Iterato
                 got=f"none, with {made_in} for capacity.{name}",
                 need="auto or cluster",
                 fix="set it to auto, or reserve outside of a placement group",
+                beside=(("capacity", name, "source", "placement_group"),),
             )
 
 
@@ -236,6 +251,17 @@ _KINDS = {
     "capacity_block": "Capacity Block",
     "training_plan": "training plan",
 }
+
+
+def _differing(one: object, other: object) -> list[str]:
+    """Return the keys in which two sources differ."""
+    if type(one) is not type(other):
+        return ["kind"]
+    return [
+        each.name
+        for each in fields(one)  # type: ignore[arg-type]
+        if getattr(one, each.name) != getattr(other, each.name)
+    ]
 
 
 def _held(source: object) -> Held:

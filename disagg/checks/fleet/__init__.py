@@ -26,6 +26,13 @@ FLEET_CODES: dict[str, tuple[str, str]] = {
             " others own is rehearsed alone, where `demo` puts those there first."
         ),
     ),
+    "DISAGG-FLT-015": (
+        "A fleet and an environment are not written to one folder.",
+        (
+            "Both are written below `--dist`, to the folder of their name, which is replaced whole:"
+            " the one written last would take away the stacks and manifests of the other."
+        ),
+    ),
     "DISAGG-FLT-010": (
         "An environment or a fleet, not both.",
         "`synth` and `demo` take one environment file, or `--fleet` and a fleet file.",
