@@ -9,7 +9,7 @@ import yaml
 
 from disagg.checks.environment import load_environment
 from disagg.cli import main
-from disagg.cli.init import Level
+from disagg.cli.init import Level, schema_line
 from disagg.config.yaml_reader import read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +20,53 @@ BEGIN, END = "<!-- made by tests/test_levels.py -->\n", "<!-- end -->\n"
 @pytest.mark.parametrize("level", ["poc", "production"])
 def test_init_writes_the_committed_file_of_a_level(level: str, tmp_path: Path) -> None:
     assert main(["init", level, "--level", level, "--directory", str(tmp_path)]) == 0
-    committed = (ROOT / "environments" / f"{level}.yaml").read_text("utf-8")
-    assert (tmp_path / f"{level}.yaml").read_text("utf-8") == committed
+    committed = (ROOT / "environments" / f"{level}.yaml").read_text("utf-8").splitlines()
+    made = (tmp_path / f"{level}.yaml").read_text("utf-8").splitlines()
+    assert made[1:] == committed[1:]
+    assert schema_line(ROOT / "environments") == committed[0]
+
+
+def test_the_schema_is_named_as_it_is_reached_from_where_the_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for directory in (ROOT, ROOT / "examples" / "x", tmp_path):
+        named = schema_line(directory).partition("$schema=")[2]
+        assert (directory / named).resolve() == ROOT / "schemas" / "environment.schema.json"
+    assert schema_line(ROOT).endswith("$schema=schemas/environment.schema.json")
+    monkeypatch.chdir(ROOT)
+    assert schema_line(Path("environments")) == schema_line(ROOT / "environments")
+    monkeypatch.setattr("disagg.cli.init.CHECKOUT", tmp_path)
+    assert "disagg schema environment >" in schema_line(tmp_path)
+
+
+SOLD = {
+    ("eks", "p5en.48xlarge"): {"poc": "reservation", "production": "capacity_block"},
+    ("eks", "g6e.48xlarge"): {"poc": "reservation", "production": "reservation"},
+    ("hyperpod", "p5en.48xlarge"): {"poc": "training_plan", "production": "training_plan"},
+    ("hyperpod", "g6e.48xlarge"): {"poc": "on_demand", "production": "on_demand"},
+}
+"""What AWS sells of a type on a platform. Source: as in `catalog.instances`, `sold_ahead`."""
+
+
+@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize(("platform", "instance_type"), SOLD)
+def test_a_level_is_written_with_what_is_sold_on_the_platform(
+    platform: str, instance_type: str, level: str, tmp_path: Path
+) -> None:
+    options = ["--level", level, "--platform", platform, "--directory", str(tmp_path)]
+    more = ["--instance-type", instance_type, "--model", "openai/gpt-oss-20b"]
+    assert main(["init", "shop", *options, *more]) == 0
+    text = (tmp_path / "shop.yaml").read_text("utf-8")
+    assert "<" not in text.replace("<name>", "").replace("<the", "")
+    checked = load_environment(tmp_path / "shop.yaml")
+    assert checked.environment.cluster.platform == platform
+    sources = {
+        group.source.kind
+        for group in (checked.environment.capacity.prefill, checked.environment.capacity.decode)
+        if group
+    }
+    assert sources == {SOLD[platform, instance_type].get(level, "on_demand")}
+    assert not [one for one in checked.warnings if one.code.startswith("DISAGG-RSV")]
 
 
 @pytest.mark.parametrize("level", list(Level))

@@ -39,6 +39,10 @@ class InstanceType:
     """Regions that sell its `ml.` type for SageMaker HyperPod."""
     sold_on_demand: bool = True
     """False for what is sold as Capacity Blocks only; prices are in `prices.yaml`."""
+    sold_ahead: bool = True
+    """Whether it is sold as Capacity Blocks, and as training plans for HyperPod. Source: AWS PCS user
+    guide "Capacity Blocks", limitations (the P families only); SageMaker API
+    `ReservedCapacityInstanceType` in botocore 1.43, both read 2026-11-28."""
     source: Source
 
     @property
@@ -209,6 +213,7 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 eu-central-1 eu-north-1 eu-south-2 "
             "eu-west-2 us-east-1 us-east-2 us-west-2"
         ),
+        sold_ahead=False,
         source=_KARPENTER,
     ),
     InstanceType(
@@ -235,6 +240,7 @@ _ROWS = (
             "ap-northeast-1 ap-northeast-2 ap-south-2 eu-central-1 eu-north-1 "
             "eu-south-2 us-east-1 us-east-2 us-west-2"
         ),
+        sold_ahead=False,
         source=_KARPENTER,
     ),
 )

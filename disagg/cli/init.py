@@ -1,21 +1,33 @@
 """`disagg init`."""
 
+import os
 from dataclasses import replace
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from disagg.cli.output import say
 from disagg.errors import InvalidInputError, refusal
+from disagg.node import CHECKOUT
+
+if TYPE_CHECKING:
+    from disagg.catalog.instances import InstanceType
 
 app = typer.Typer(add_completion=False)
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
 _TENSOR_PARALLEL = (1, 2, 4, 8)
 _PREFILL = "serving.prefill."
+
+
+class Platform(StrEnum):
+    """What brings the nodes."""
+
+    EKS = "eks"
+    HYPERPOD = "hyperpod"
 
 
 class Level(StrEnum):
@@ -40,6 +52,9 @@ def init(
     level: Annotated[
         Level, typer.Option(help="How much an organisation asks of it: docs/levels.md.")
     ] = Level.PILOT,
+    platform: Annotated[
+        Platform, typer.Option(help="EKS node groups, or SageMaker HyperPod.")
+    ] = Platform.EKS,
     directory: Annotated[Path, typer.Option(help="Where to write <name>.yaml.")] = Path(
         "environments"
     ),
@@ -47,7 +62,8 @@ def init(
     """Write a commented environment file of a level of maturity, prefill and decode apart.
 
     `pilot` is two GPU nodes bought by the hour, `poc` three from a reservation, `production` four
-    from a Capacity Block with what customers and auditors ask for.
+    from a Capacity Block with what customers and auditors ask for. On HyperPod both are from a
+    training plan; what AWS does not sell of a type is replaced by what it does.
 
     Prefill engines are the smallest that hold the model and its longest request. The result is
     checked before it is written; an existing file is never overwritten (exit 64).
@@ -70,6 +86,8 @@ def init(
         "region": region,
         "instance-type": instance_type,
         "model": model,
+        "platform": platform,
+        "schema": schema_line(directory),
     }
     source = f"{level}.yaml.template"
     for tensor_parallel in _TENSOR_PARALLEL:
@@ -113,13 +131,67 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
         fits = min(each, gpus)
         engines |= {f"{role}-tp": f"{fits}", f"{role}-replicas": f"{gpus // fits}"}
         engines[f"{role}-replicas-2"] = f"{2 * gpus // fits}"
-    text = (files("disagg.cli") / "levels" / source).read_text("utf-8")
+    bought = _bought(Level(source.partition(".")[0]), values["platform"], instance)
+    text = _chosen((files("disagg.cli") / "levels" / source).read_text("utf-8"), bought, values)
     # Why commented for others: the commit in the template is one of the default model.
     weights = "weights" if values["model"] == DEFAULT_MODEL else "# weights"
     every = (f"{prefix}-az{number}" for number in range(1, 7))
     zones = [zone for zone in every if zone not in ZONES_WITHOUT_EKS]
     named = zip(("first-zone", "second-zone", "third-zone"), zones, strict=False)
     known_here = {**dict(named), "partition": partition, "weights": weights}
+    known_here |= {"bought": bought, "bought-in-words": _IN_WORDS[bought]}
     for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)
     return text
+
+
+_IN_WORDS = {
+    "on_demand": "nodes bought by the hour",
+    "reservation": "nodes from a reservation",
+    "capacity_block": "nodes from a Capacity Block bought ahead",
+    "training_plan": "nodes from a training plan bought ahead",
+}
+
+
+def _bought(level: Level, platform: str, instance: "InstanceType | None") -> str:
+    """Return the kind of source of a level, among what AWS sells of the type on the platform."""
+    sold_ahead = instance is None or instance.sold_ahead
+    if level is Level.PILOT:
+        return "on_demand"
+    if platform == Platform.HYPERPOD:
+        return "training_plan" if sold_ahead else "on_demand"
+    return "capacity_block" if level is Level.PRODUCTION and sold_ahead else "reservation"
+
+
+def _chosen(text: str, bought: str, values: dict[str, str]) -> str:
+    """Return the lines that hold: those after `<if WORD>` for a word that does."""
+    holds = {
+        bought,
+        values["platform"],
+        "not on_demand" if bought != "on_demand" else "",
+        "ends" if bought in {"capacity_block", "training_plan"} else "",
+        "cr" if bought in {"capacity_block", "reservation"} else "",
+    }
+    lines = []
+    for line in text.splitlines(keepends=True):
+        condition, _, rest = line.removeprefix("<if ").partition(">")
+        if not line.startswith("<if "):
+            lines.append(line)
+        elif condition in holds:
+            lines.append(rest)
+    return "".join(lines)
+
+
+def schema_line(directory: Path) -> str:
+    """Return the comment that tells editors where the schema is, from a file in `directory`.
+
+    Relative within this checkout, so that the file can be committed; absolute outside of it; and
+    how to have the schema written where there is no checkout.
+    """
+    schema = CHECKOUT / "schemas" / "environment.schema.json"
+    if not schema.is_file():
+        return "# For your editor: disagg schema environment > environment.schema.json"
+    place = directory.resolve()
+    inside = place.is_relative_to(CHECKOUT)
+    path = Path(os.path.relpath(schema, place)) if inside else schema
+    return f"# yaml-language-server: $schema={path.as_posix()}"

@@ -30,11 +30,7 @@ def next_steps(made: Plan, environment: Environment, env: Path, dist: Path) -> I
     manifests, serving = f"{base.as_posix()}/manifests", environment.serving_namespace
     yield _capacity(made, environment)
     if environment.cluster.existing is None:
-        roles = [arn.rpartition("/")[2] for arn in environment.cluster.administrators]
-        yield [
-            "The administrators must exist, and you must be able to assume one: no other enters.",
-            *(f"aws iam get-role --role-name {role}" for role in roles),
-        ]
+        yield _administrators(environment)
     else:
         yield [
             "See that version, security group and VPC of the cluster are those of the file.",
@@ -115,6 +111,21 @@ def hyperpod_packages(environment: Environment, base: Path) -> list[str]:
         f"aws eks update-kubeconfig --name {environment.cluster_name} --region {region}",
         f"{everything} --selector wave={HYPERPOD_WAVE}",
     ]
+
+
+def _administrators(environment: Environment) -> Step:
+    told = "The administrators must exist, and you must be able to assume one: no other enters."
+    own, others = [], []
+    for arn in environment.cluster.administrators:
+        account, what = arn.split(":")[4:6]
+        kind, name = what.split("/")[0], what.rpartition("/")[2]
+        if account == environment.aws.account:
+            own.append(f"aws iam get-{kind} --{kind}-name {name}")
+        else:
+            others.append(arn)
+    if others:
+        told += f" Ask the owners of other accounts for {' and '.join(others)}."
+    return [told, *own]
 
 
 def _install(environment: Environment, base: Path) -> list[str]:

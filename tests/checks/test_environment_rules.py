@@ -34,6 +34,11 @@ def od(**more: Any) -> dict[str, Any]:
     return one | {"zone_id": "usw2-az2"} | more
 
 
+def in_group(arn: str) -> dict[str, Any]:
+    """Return a reservation named by the resource group it is in."""
+    return {name: one for name, one in od(resource_group=arn).items() if name != "id"}
+
+
 def block(**more: Any) -> dict[str, Any]:
     """Return a Capacity Block of one node in the pilot's zone."""
     return od(kind="capacity_block", end="2027-03-01T11:30:00Z") | more
@@ -312,7 +317,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "DISAGG-RSV-001": Pair(
         {PREFILL: od(resource_group=GROUP)},
-        {PREFILL: {name: one for name, one in od(resource_group=GROUP).items() if name != "id"}},
+        {PREFILL: in_group(GROUP)},
     ),
     "DISAGG-RSV-002": Pair({PREFILL: block(zone_id="usw2-az1")}, {PREFILL: block()}),
     "DISAGG-RSV-003": Pair(
@@ -342,6 +347,11 @@ PAIRS: dict[str, Pair] = {
         {PREFILL: block()},
         {PREFILL: block(), "pricing.capacity_block": PRICE},
     ),
+    "DISAGG-RSV-013": Pair(
+        {PREFILL: in_group(GROUP.replace("123456789012", "210987654321"))},
+        {PREFILL: in_group(GROUP)},
+    ),
+    "DISAGG-RSV-014": Pair(G6E | {PREFILL: block()}, {PREFILL: block()}),
     "DISAGG-HYP-001": Pair(
         {"cluster.hyperpod": {"node_recovery": "none"}},
         {"cluster.hyperpod": {"node_recovery": "none"}} | HYPERPOD,

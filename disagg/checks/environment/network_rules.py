@@ -83,6 +83,8 @@ def administrators_are_principals_of_this_partition(
     """Each administrator is the ARN of an IAM role or user in the partition of the region.
 
     An access entry for a principal of another partition is refused when the stack is half built.
+    One of another account is fine: what administers many clusters often lives in one of its own.
+    Source: EKS user guide, creating-access-entries (type STANDARD takes any account), 2026-11-28.
     """
     region = REGIONS.get(aws.region)
     for index, arn in enumerate(cluster.administrators):

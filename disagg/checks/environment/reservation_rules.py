@@ -10,10 +10,13 @@ Source: aws-parallelcluster validators `PlacementGroupCapacityTypeValidator` and
 from collections.abc import Iterator
 from dataclasses import fields
 
+from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.regions import REGIONS
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity, CapacityBlock, Reservation, TrainingPlan
-from disagg.config.environment import Network, Pricing
+from disagg.config.environment import Aws, Network, Pricing
 from disagg.errors import Severity
+from disagg.planner.layout import groups
 from disagg.planner.reservations import Ending, Held, block_times, held, shared
 
 
@@ -243,6 +246,50 @@ def blocks_have_a_price(capacity: Capacity, pricing: Pricing) -> Iterator[Findin
                 got=f"a {_KINDS[source.kind]} without price or pricing.{source.kind}",
                 need="what the offer costs",
                 fix="add source.price: {upfront_usd: ..., hours: ...}",
+            )
+
+
+@rule("DISAGG-RSV-013")
+def resource_groups_are_of_this_account(aws: Aws, capacity: Capacity) -> Iterator[Finding]:
+    """A resource group of reservations is one of the account and region.
+
+    Instances target a group of their own account. Reservations that another account shares are put
+    into it like one's own, or named by `id`.
+    Source: EC2 user guide, create-cr-group (shared reservations in a group, one region) and
+    capacity-reservation-sharing, read 2026-11-28; a group itself is not among what AWS RAM shares.
+    """
+    for name, source in held(capacity).items():
+        region = REGIONS.get(aws.region)
+        if not isinstance(source, Reservation) or source.resource_group is None or region is None:
+            continue
+        _, partition, _, place, account, _ = source.resource_group.split(":", 5)
+        if (partition, place, account) != (region.partition, aws.region, aws.account):
+            yield Finding(
+                at=("capacity", name, "source", "resource_group"),
+                got=f"a group of account {account} in {place}, partition {partition}",
+                need=f"account {aws.account} in {aws.region}, partition {region.partition}",
+                fix="make a group there, put the reservations into it, shared ones too, or give id",
+                beside=(("aws", "region"), ("aws", "account")),
+            )
+
+
+@rule("DISAGG-RSV-014")
+def types_are_sold_ahead(capacity: Capacity) -> Iterator[Finding]:
+    """A Capacity Block or training plan is of a type that AWS sells so.
+
+    Only the P families are; G types are bought on demand or reserved.
+    Source: `catalog.instances.InstanceType.sold_ahead`.
+    """
+    for name, source in held(capacity).items():
+        instance = INSTANCE_TYPES.get(groups(capacity)[name].instance_type)
+        if isinstance(source, Ending) and instance and not instance.sold_ahead:
+            sold = sorted(one.name for one in INSTANCE_TYPES.values() if one.sold_ahead)
+            yield Finding(
+                at=("capacity", name, "source", "kind"),
+                got=f"a {_KINDS[source.kind]} of {instance.name}, which AWS does not sell",
+                need=f"one of {', '.join(sold)}",
+                fix="set source.kind to on_demand, or another type",
+                beside=(("capacity", name, "instance_type"),),
             )
 
 
