@@ -16,10 +16,12 @@ from disagg.checks.manifests import check_manifests
 from disagg.checks.overriding import hinted, judged
 from disagg.checks.templates import check_templates
 from disagg.config.environment import Environment
+from disagg.config.prices import bundled_prices
 from disagg.errors import CheckFailedError, InvalidInputError, Problem, Severity, refusal
 from disagg.node import use_packaged_node
 from disagg.planner.add_ons import installed
-from disagg.planner.runbook import runbooks
+from disagg.planner.plan import make_plan
+from disagg.planner.runbook import DEPLOY_PAGE, deploy_page, runbooks
 
 Templates = dict[str, dict[str, Any]]
 Manifests = dict[str, list[dict[str, Any]]]
@@ -136,7 +138,7 @@ Judge = Callable[[Written], None]
 def write_all(environment: Environment, dist: Path, *, judge: Judge | None = None) -> Written:
     """Write everything of an environment to `<dist>/<name>`, replaced whole or not at all.
 
-    Manifests, charts, Argo CD Applications, runbooks and stacks.
+    Manifests, charts, Argo CD Applications, runbooks, the steps of a deployment, and stacks.
 
     Args:
         environment: A checked environment.
@@ -154,6 +156,8 @@ def write_all(environment: Environment, dist: Path, *, judge: Judge | None = Non
         write_manifests(manifests, fresh / "manifests")
         write_charts(environment, manifests, fresh)
         write_runbooks(environment, fresh / "runbooks")
+        page = deploy_page(environment, make_plan(environment, bundled_prices()))
+        (fresh / DEPLOY_PAGE).write_text(page, encoding="utf-8")
         if judge is not None:
             judge(Written(fresh, manifests, templates))
     return Written(base, manifests, templates)

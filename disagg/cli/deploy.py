@@ -17,6 +17,7 @@ from disagg.cli.plan import show
 from disagg.config.prices import bundled_prices
 from disagg.errors import Exit, InvalidInputError, Severity, refusal
 from disagg.planner.plan import Plan, make_plan
+from disagg.planner.runbook import DEPLOY_PAGE
 
 if TYPE_CHECKING:
     from disagg.artifacts import Written
@@ -61,7 +62,7 @@ def deploy(
     Shows the plan and what it costs, asks, writes and checks templates and manifests, and runs
     `cdk deploy`. On HyperPod it stops before the nodes until the HyperPod packages are in the
     cluster, says how to install them, and goes on when it is run again. Charts and manifests are
-    applied from inside the VPC afterwards: `disagg demo` prints how. Exits 2 when it stopped, 64
+    applied from inside the VPC afterwards: <dist>/<name>/deploy.md says how. Exits 2 when it stopped, 64
     when capacity that was bought has ended.
     """
     checked = load_environment(env, now())
@@ -80,7 +81,7 @@ def deploy(
             if ask and (why := packages_missing(checked.environment)):
                 _stop(checked, written, why, env)
             _run(phase, written, cdk_option or [], progress)
-    say("deployed; next: charts and manifests, as `disagg demo` prints at its end")
+    say(f"deployed; next: charts and manifests, {(written.directory / DEPLOY_PAGE).as_posix()}")
 
 
 def _refuse_what_ended(checked: Checked) -> None:
@@ -136,11 +137,11 @@ def _run(phase: "Phase", written: "Written", options: list[str], progress: Progr
 
 
 def _stop(checked: Checked, written: "Written", why: str, env: Path) -> None:
-    from disagg.cli.next_steps import hyperpod_packages  # noqa: PLC0415
+    from disagg.planner.steps import hyperpod_packages  # noqa: PLC0415
 
     say(f"\nStopped before the HyperPod nodes: {why}. SageMaker makes no cluster without them.")
     say("From inside the VPC, as an administrator:")
-    for line in hyperpod_packages(checked.environment, written.directory):
+    for line in hyperpod_packages(checked.environment, written.directory.as_posix()):
         say(f"  {line}")
     say(f"then again: disagg deploy {env}")
     raise typer.Exit(Exit.FOUND)

@@ -8,10 +8,11 @@ import typer
 from disagg.checks.environment import load_environment
 from disagg.checks.overriding import lines_of
 from disagg.cli.fleets import FleetOption, MaybeEnvironment, chosen, environments
-from disagg.cli.next_steps import cdk_with, verb
+from disagg.cli.next_steps import commands
 from disagg.cli.output import DEFAULT_DIST, DistOption, now, say, warn
 from disagg.config.environment import Environment
 from disagg.errors import CheckFailedError
+from disagg.planner.runbook import DEPLOY_PAGE
 
 if TYPE_CHECKING:
     from disagg.artifacts import Written
@@ -44,10 +45,11 @@ def synth(
 
 
 def _how(file: Path, base: Path, *, several: bool) -> str:
-    """Return the command that deploys what was written; HyperPod's nodes wait for packages."""
-    if several or load_environment(file).environment.cluster.platform == "eks":
-        return cdk_with("deploy --all", base)
-    return verb("deploy", file)
+    """Return the command that deploys what was written, and where the steps around it are."""
+    how = commands(file, base)
+    if several:
+        return how.cdk_with("deploy --all")
+    return f"{how.verb('deploy')}; every step: {(base / DEPLOY_PAGE).as_posix()}"
 
 
 def _environment(file: Path, dist: Path, *, engines: bool) -> Path:

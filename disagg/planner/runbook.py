@@ -1,9 +1,10 @@
-"""What people do before a Capacity Block or training plan ends, filled in for one environment."""
+"""What people do, filled in for one environment: to deploy it, and before what was bought ends."""
 
 from collections.abc import Mapping
 
 from disagg.config.capacity import GpuGroup, TrainingPlan
 from disagg.config.environment import Environment
+from disagg.planner.plan import Plan
 from disagg.planner.reservations import (
     BlockTimes,
     Ending,
@@ -12,6 +13,7 @@ from disagg.planner.reservations import (
     short_name,
     title,
 )
+from disagg.planner.steps import Commands, steps
 
 _TEXT = """\
 # {title} ends {end}
@@ -54,8 +56,7 @@ Look for the next one; one that begins when this one ends keeps the nodes busy.
 
        kubectl apply -f dist/{name}/manifests      # brings the replicas back, once there are nodes
 
-       disagg synth <the file>
-       make cdk ARGS="deploy --all --app dist/{name}/stacks"
+       disagg deploy <the file>                    # --ended-capacity while it names one that is over
 
 5. When the next one has begun, set `desired_nodes` again and deploy. {before}
 
@@ -93,8 +94,7 @@ _PLAN = {
 """,
     "empty": """Empty the group{plural} before SageMaker does: set `desired_nodes: 0` in the file.
 
-       disagg synth <the file>
-       make cdk ARGS="deploy {prefix}-*-Capacity --app dist/{name}/stacks\"""",
+       disagg deploy <the file>""",
     "no_node": """That SageMaker gives an empty
    group another plan is not proven: if it refuses, deploy `kind: on_demand` in between.""",
     "before": """Until then HyperPod
@@ -115,13 +115,35 @@ def runbooks(environment: Environment) -> dict[str, str]:
     return pages
 
 
+DEPLOY_PAGE = "deploy.md"
+"""Name of the page of steps, below `dist/<name>`: beside runbooks, whose names are of others."""
+
+
+def deploy_page(environment: Environment, made: Plan) -> str:
+    """Return the steps of a deployment as a page in Markdown: the same for everybody.
+
+    `FILE` is the environment file, and paths are those of `--dist dist`.
+    """
+    base = f"dist/{environment.name}"
+    how = Commands(file="FILE", base=base, stacks=f"{base}/stacks")
+    lines = [
+        f"# Deploy {environment.name}",
+        "",
+        "In the folder of the clone, with `. .venv/bin/activate`; FILE is the environment file."
+        " Made by `disagg synth`, at list prices.",
+    ]
+    for number, (told, *commands) in enumerate(steps(made, environment, how), 1):
+        lines += ["", f"{number}. {told}"]
+        lines += ["", *(f"       {one}" for one in commands)] if commands else []
+    return "\n".join(lines) + "\n"
+
+
 def _page(environment: Environment, members: Mapping[str, GpuGroup], source: Ending) -> str:
     names, first = tuple(members), next(iter(members.values()))
     known = {
         "title": title(source),
         "end": source.end,
         "name": environment.name,
-        "prefix": environment.stack_prefix,
         "parameter": f"{environment.parameter_path}/capacity",
         "groups": " and ".join(f"`capacity.{name}`" for name in names),
         "plural": "s" if len(names) > 1 else "",

@@ -1,5 +1,6 @@
 """What the demo says is next: helmfile, or Git and the Argo CD that reads it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from disagg.cli import main
 from disagg.cli.next_steps import next_steps
 from disagg.config.prices import bundled_prices
 from disagg.planner.plan import make_plan
+from disagg.planner.runbook import deploy_page, runbooks
 
 GIT = {"repo_url": "https://git.example.com/platform.git", "path": "environments/pilot"}
 ARGOCD = {
@@ -61,6 +63,71 @@ def test_on_hyperpod_the_packages_come_alone_before_the_nodes() -> None:
     everything = found.index("helmfile sync --file dist/pilot/charts/helmfile.yaml")
     assert deploys[0] < found.index(alone) < deploys[1] < everything
     assert not any("--selector" in line for line in commands())
+
+
+MIRROR = {"kind": "s3", "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"}
+GATED = {
+    "serving__model": "meta-llama/Llama-3.3-70B-Instruct",
+    "serving__max_context_tokens": 4096,
+}
+
+
+def test_by_hand_the_model_is_copied_after_the_charts_and_before_the_nodes() -> None:
+    found = commands(serving__weights=MIRROR)
+    (charts,) = (at for at, line in enumerate(found) if line.startswith("helmfile"))
+    (copied,) = (at for at, line in enumerate(found) if "25-model-loading" in line)
+    last = max(at for at, line in enumerate(found) if line.startswith("disagg deploy"))
+    assert charts < copied < last
+    assert "--for=condition=complete" in found[copied + 1]
+
+
+def test_argo_cd_copies_the_model_itself_and_finds_its_token_there() -> None:
+    secret = {"token_secret": "disagg/hf-token"}
+    for weights in (MIRROR, MIRROR | secret):
+        gated = GATED if "token_secret" in weights else {}
+        found = commands(delivery={"git": GIT}, serving__weights=weights, **gated)
+        root = found.index("kubectl apply -f dist/pilot/argocd/root.yaml")
+        assert not any("25-model-loading" in line for line in found)
+        (done,) = (at for at, line in enumerate(found) if "--for=condition=complete" in line)
+        last = max(at for at, line in enumerate(found) if line.startswith("disagg deploy"))
+        assert root < done < last
+        assert "application/pilot-manifests" in found[done - 1]
+        tokens = [at for at, line in enumerate(found) if "create-secret" in line]
+        assert len(tokens) == len(gated) // 2
+        assert all(at < root for at in tokens)
+
+
+def test_a_token_of_the_pods_is_there_before_argo_cd_starts_them() -> None:
+    found = commands(delivery={"git": GIT}, **GATED)
+    (token,) = (at for at, line in enumerate(found) if "generic hf-token" in line)
+    assert token < found.index("kubectl apply -f dist/pilot/argocd/root.yaml")
+
+
+@pytest.mark.parametrize("platform", ["eks", "hyperpod"])
+def test_the_page_of_a_deployment_says_what_the_demo_prints(platform: str) -> None:
+    environment = checked("pilot", cluster__platform=platform).environment
+    page = deploy_page(environment, make_plan(environment, bundled_prices()))
+    shown = [line.strip() for line in page.splitlines() if line.startswith("       ")]
+    printed = [
+        re.sub(r"make -C \S+", "make", line).replace(str(Path("dist").resolve()), "dist")
+        for line in commands(cluster__platform=platform)
+    ]
+    assert [line.replace("FILE", "environments/pilot.yaml") for line in shown] == printed
+    assert "disagg deploy FILE" in shown
+    assert str(Path.cwd()) not in page
+
+
+def test_runbooks_deploy_as_the_steps_do() -> None:
+    """HyperPod's nodes wait for packages, which only `disagg deploy` knows."""
+    plan = {
+        "kind": "training_plan",
+        "arn": "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march",
+        **{"instances": 1, "zone_id": "usw2-az2", "end": "2027-03-01T11:30:00Z"},
+    }
+    one = checked("pilot", cluster__platform="hyperpod", capacity__decode__source=plan)
+    (page,) = runbooks(one.environment).values()
+    assert "disagg deploy <the file>" in page
+    assert "make cdk" not in page
 
 
 def test_the_plan_lists_what_is_installed(capsys: pytest.CaptureFixture[str], root: Path) -> None:

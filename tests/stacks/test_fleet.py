@@ -85,7 +85,11 @@ def test_templates_are_those_of_each_environment_alone_byte_for_byte(written: Pa
 
 def test_the_fleet_is_written_beside_its_environments(written: Path) -> None:
     assert {one.name for one in written.iterdir()} == {"pilot", "east", "west", "stacks"}
-    assert {one.name for one in (written / "east").iterdir()} == {"manifests", "charts", "stacks"}
+    inside = {one.name for one in (written / "east").iterdir()}
+    assert inside == {"manifests", "charts", "stacks", "deploy.md"}
+    page = (written / "east" / "deploy.md").read_text("utf-8")
+    assert page.startswith("# Deploy east\n")
+    assert str(written) not in page
 
 
 def test_the_assembly_asks_aws_nothing_and_names_both_accounts(written: Path) -> None:
