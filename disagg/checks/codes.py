@@ -72,14 +72,15 @@ def explain(code: str) -> tuple[str, str, str]:
     parts = code.strip().strip("[]").upper().removeprefix("DISAGG-").split("-")
     wanted = "-".join(("DISAGG", *parts[:-1], parts[-1].zfill(3)))
     if wanted not in _BY_CODE:
-        family = [known for known in known_codes() if known.split("-")[1] == parts[0]]
-        near = family or get_close_matches(wanted, _BY_CODE, n=1)
-        fix = f"one of {', '.join(near)}" if near else "list them: disagg explain"
+        families = {known.split("-")[1] for known in _BY_CODE}
+        meant = get_close_matches(parts[0], families, n=1)
+        near = [known for known in known_codes() if known.split("-")[1] in meant]
+        fix = f"one of {', '.join(near)}" if near else "list them all: disagg explain"
         raise refusal(
             "DISAGG-CODE-001",
             file="disagg explain",
             got=f"unknown code {code!r}",
-            need="a code in brackets at a problem's end",
+            need="a code such as DISAGG-CAP-003, in brackets at a problem's end",
             fix=fix,
         )
     return wanted, *_BY_CODE[wanted]

@@ -89,12 +89,13 @@ def write_whole(target: Path, content: str | bytes) -> None:
         fresh.unlink(missing_ok=True)
 
 
-PLAIN_WIDTH = 100
-"""Columns of a table that goes to a file or a pipe."""
+PLAIN_WIDTH = 10_000
+"""Columns of a table that goes to a file or a pipe: wide enough that no cell is ever broken in two,
+so that `grep` and `awk` find whole rows."""
 
 
 def stdout() -> "Console":
-    """Return the console of stdout: as wide as the terminal, else of one width."""
+    """Return the console of stdout: as wide as the terminal, else as its tables are."""
     from rich.console import Console  # noqa: PLC0415
 
     class Stdout(Console):

@@ -45,9 +45,12 @@ def settings(environment: Environment, document: Document) -> list[Setting]:
         environment: What `document` was parsed to.
         document: The file over what it extends.
     """
+    data = asdict(environment)
+    if hyperpod := environment.cluster.on_hyperpod:
+        # Why: a section that is not said still means its defaults, once the platform is its own.
+        data["cluster"]["hyperpod"] = asdict(hyperpod)
     return [
-        _setting(document, at, value)
-        for at, value in _leaves(json.loads(json.dumps(asdict(environment))), ())
+        _setting(document, at, value) for at, value in _leaves(json.loads(json.dumps(data)), ())
     ]
 
 

@@ -31,7 +31,8 @@ def override(stacks: Iterable[EnvironmentStack], overrides: tuple[ResourceOverri
         resource = known.get(name)
         if resource is None:
             key = "logical_id" if one.logical_id is not None else "path"
-            problems.append(_unknown(f"{at}.{key}", f"resource in {one.stack}", name, list(known)))
+            what = f"resource in {one.stack}"
+            problems.append(_unknown(f"{at}.{key}", what, name, list(known), _hyperpod(stack)))
         elif one.value is None:
             resource.add_deletion_override(one.property)
         else:
@@ -64,13 +65,27 @@ def _below(stack: cdk.Stack, one: IConstruct) -> str:
     return str(one.node.path).removeprefix(f"{stack.node.path}/")
 
 
-def _unknown(at: str, what: str, name: str, known: list[str]) -> Problem:
+def _hyperpod(stack: cdk.Stack) -> str:
+    """Return the path of the HyperPod cluster of a stack; empty where it has none."""
+    kind = "AWS::SageMaker::Cluster"
+    found = (path for path, one in _by_path(stack).items() if one.cfn_resource_type == kind)
+    return min(found, key=len, default="")
+
+
+_OF_EKS = ("PrefillNodes", "DecodeNodes", "SharedNodes")
+"""Paths of node groups on EKS; HyperPod has instance groups in one resource."""
+
+
+def _unknown(at: str, what: str, name: str, known: list[str], hyperpod: str = "") -> Problem:
     near: list[Any] = get_close_matches(name, known, n=1, cutoff=0.4)
+    fix = f"did you mean {near[0]!r}?" if near else "see dist/<name>/stacks of a synth without it"
+    if hyperpod and name.startswith(_OF_EKS):
+        fix = f"on HyperPod all groups are in {hyperpod!r}, below Properties.InstanceGroups"
     shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")  # noqa: PLR2004
     return Problem(
         code="DISAGG-OVR-006",
         path=at,
         got=f"no {what} is called {name!r}",
         need=shown,
-        fix=f"did you mean {near[0]!r}?" if near else "look into dist/<name>/stacks",
+        fix=fix,
     )

@@ -75,13 +75,24 @@ def test_null_takes_a_property_away() -> None:
         ({"stack": "Capacity", "path": "Fabric/SecurityGrup"}, "path",
          "did you mean 'Fabric/SecurityGroup'?"),
         ({"stack": "Capacity", "path": "Fabric"}, "path", "did you mean "),
-        ({"stack": "Capacity", "logical_id": "zzz"}, "logical_id", "look into dist/<name>/stacks"),
+        ({"stack": "Capacity", "logical_id": "zzz"}, "logical_id", "see dist/<name>/stacks"),
     ],
 )  # fmt: skip
 def test_a_resource_that_is_not_there_is_told(wrong: dict[str, Any], path: str, fix: str) -> None:
     (problem,) = problems(wrong | {"property": "Properties.X", "value": 1})
     assert (problem.code, problem.path) == ("DISAGG-OVR-006", f"overrides.resources[0].{path}")
     assert problem.fix.startswith(fix)
+
+
+def test_on_hyperpod_a_group_is_looked_for_in_the_cluster() -> None:
+    one = {"stack": "Capacity", "path": "DecodeNodes/NodeGroup", "property": "Properties.X"}
+    environment = checked(
+        "pilot", cluster__platform="hyperpod", overrides__resources=[one | {"value": 1}]
+    ).environment
+    with pytest.raises(InvalidInputError) as caught:
+        synthesize(environment)
+    (problem,) = caught.value.problems
+    assert problem.fix == "on HyperPod all groups are in 'HyperPod', below Properties.InstanceGroups"
 
 
 def test_all_are_told_at_once() -> None:

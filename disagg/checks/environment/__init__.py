@@ -129,13 +129,12 @@ def placed(document: Document, one: Rule, finding: Finding) -> Problem:
     locs = (finding.at, *finding.beside)
     at = document.latest(locs)
     here = document.origin(at)[0]
-    others = [
-        f"{file}:{line} {dotted(loc)}"
-        for loc in locs
-        if loc in document.values
-        for file, line in [document.origin(loc)]
-        if file != here
-    ]
-    got = f"{finding.got}, with {', '.join(others)}" if others else finding.got
+    others: dict[str, str] = {}
+    for loc in locs:
+        file, line = document.origin(loc)
+        if loc in document.values and file != here:
+            others.setdefault(f"{file}:{line}", dotted(loc))
+    told = ", ".join(f"{place} {path}" for place, path in others.items())
+    got = f"{finding.got}, with {told}" if others else finding.got
     problem = document.problem(one.code, at, got=got, need=finding.need, fix=finding.fix)
     return replace(problem, severity=one.severity)
