@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
+from moto.utilities.utils import get_partition
 
 Properties = Mapping[str, Any]
 """Properties of a resource as in the template, every reference resolved."""
@@ -27,9 +28,14 @@ class Call:
     account: str
     region: str
 
+    @property
+    def partition(self) -> str:
+        """The partition of the region: moto keeps IAM and S3 of each apart."""
+        return get_partition(self.region)
+
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of `resource` of `service` in this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def identifier(self, prefix: str, *parts: str) -> str:
         """Return an id as AWS forms them, the same for the same resource of the same stack.

@@ -84,7 +84,7 @@ def shelf(cluster: Any, kind: str) -> dict[str, dict[str, Any]]:
 
 def require_role(call: Call, arn: str) -> None:
     """Fail as the API does when a role is not there."""
-    iam_backends[call.account]["aws"].get_role_by_arn(arn)
+    iam_backends[call.account][call.partition].get_role_by_arn(arn)
 
 
 def _first(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

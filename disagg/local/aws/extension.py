@@ -58,7 +58,7 @@ def _recorded(name: str, attribute: str) -> ResourceType:
 
 def _put_bucket_policy(call: Call) -> Created:
     """Check that the bucket is there, and record the policy."""
-    bucket = s3_backends[call.account]["aws"].get_bucket(call.properties["Bucket"])
+    bucket = s3_backends[call.account][call.partition].get_bucket(call.properties["Bucket"])
     # Why: not given to moto, which enforces a policy without reading its conditions: "deny when
     # not TLS" would shut the bucket to everyone.
     return Created(physical_id=bucket.name)

@@ -147,12 +147,13 @@ def put(held: Holdings, account: str, region: str) -> None:
 def _put_cluster(held: HeldCluster, account: str, region: str) -> None:
     """Put a cluster as CloudFormation would: the types that a template uses make it."""
     from moto.iam.models import iam_backends  # noqa: PLC0415
+    from moto.utilities.utils import get_partition  # noqa: PLC0415
 
     from disagg.local.aws import eks  # noqa: PLC0415
     from disagg.local.aws.cloudformation import Call  # noqa: PLC0415
 
     create = {one.name: one.create for one in eks.TYPES}
-    role = iam_backends[account]["aws"].create_role(
+    role = iam_backends[account][get_partition(region)].create_role(
         f"{held.name}-held-before", "{}", "/", "", "", [], "3600"
     )
 

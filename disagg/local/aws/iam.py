@@ -9,22 +9,20 @@ from moto.iam.models import AWSManagedPolicy, Role, iam_backends
 
 from disagg.local.aws.cloudformation import Call, Correction
 
-_OF_AWS = "arn:aws:iam::aws:policy"
-
-
 @cache
-def _policies_of_aws() -> dict[str, tuple[str, dict[str, Any]]]:
+def _policies_of_aws(partition: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return name and content of AWS's own policies by ARN; moto brings 1,582 of them."""
     parsed: dict[str, dict[str, Any]] = json.loads(aws_managed_policies_data)
-    return {f"{_OF_AWS}{data['Path']}{name}": (name, data) for name, data in parsed.items()}
+    of_aws = f"arn:{partition}:iam::aws:policy"
+    return {f"{of_aws}{data['Path']}{name}": (name, data) for name, data in parsed.items()}
 
 
 def _attach_policies(call: Call, role: Any) -> None:
-    iam = iam_backends[call.account]["aws"]
+    iam, of_aws = iam_backends[call.account][call.partition], _policies_of_aws(call.partition)
     for arn in call.properties.get("ManagedPolicyArns", []):
         # Why: one by one, because letting moto make all of them takes two seconds.
-        if arn not in iam.managed_policies and arn in _policies_of_aws():
-            name, data = _policies_of_aws()[arn]
+        if arn not in iam.managed_policies and arn in of_aws:
+            name, data = of_aws[arn]
             policy = AWSManagedPolicy.from_data(name, call.account, call.region, data)
             iam.managed_policies[arn] = policy
         iam.attach_role_policy(arn, role.name)
@@ -32,7 +30,7 @@ def _attach_policies(call: Call, role: Any) -> None:
 
 def _delete_role(call: Call) -> None:
     """Detach the managed policies, as CloudFormation does, and delete the role as moto does."""
-    role = iam_backends[call.account]["aws"].get_role(call.name)
+    role = iam_backends[call.account][call.partition].get_role(call.name)
     for policy in list(role.managed_policies.values()):
         policy.detach_from(role)
     Role.delete_from_cloudformation_json(call.name, {}, call.account, call.region)

@@ -107,7 +107,7 @@ def _groups(call: Call) -> list[dict[str, Any]]:
 
 def _check_group(call: Call, group: Properties) -> None:
     name = group["InstanceGroupName"]
-    iam_backends[call.account]["aws"].get_role_by_arn(group["ExecutionRole"])
+    iam_backends[call.account][call.partition].get_role_by_arn(group["ExecutionRole"])
     if group.get("OnStartDeepHealthChecks") and group.get("KubernetesConfig", {}).get("Taints"):
         raise ValueError(f"instance group {name}: custom taints beside deep health checks")
     scripts = group.get("LifeCycleConfig")
@@ -118,7 +118,7 @@ def _check_group(call: Call, group: Properties) -> None:
     if place is None:
         raise ValueError(f"instance group {name}: SourceS3Uri {uri!r} is not s3://sagemaker-...")
     key = f"{place['folder'].rstrip('/')}/{scripts['OnCreate']}".lstrip("/")
-    if s3_backends[call.account]["aws"].get_object(place["bucket"], key) is None:
+    if s3_backends[call.account][call.partition].get_object(place["bucket"], key) is None:
         raise ValueError(f"instance group {name}: no script at s3://{place['bucket']}/{key}")
 
 

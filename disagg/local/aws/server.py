@@ -13,6 +13,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.utilities.utils import get_partition
 from werkzeug.serving import make_server
 
 from disagg.local.aws.extension import install
@@ -28,14 +29,14 @@ def _write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _know(keys: list[str]) -> None:
+def _know(keys: list[str], partition: str) -> None:
     """Let each access key (`KEY=ACCOUNT`) stand for its account, where there are several.
 
     Why: moto takes every call for one of MOTO_ACCOUNT_ID while that is set, and asks the key
     otherwise. Roles that are assumed bring keys of their own.
     """
     for key, _, account in (one.partition("=") for one in keys):
-        account_iam = iam_backends[account]["aws"]
+        account_iam = iam_backends[account][partition]
         known = account_iam.create_temp_access_key()
         known.access_key_id = key
         account_iam.access_keys[key] = known
@@ -46,7 +47,7 @@ def serve(port_file: Path, held: Holdings, region: str, keys: list[str]) -> None
     """Serve until the process is ended, an account that holds something before or nothing."""
     install()
     put(held, os.environ["MOTO_ACCOUNT_ID"], region)
-    _know(keys)
+    _know(keys, get_partition(region))
     application = DomainDispatcherApplication(create_backend_app)
     # Why: port 0 lets the kernel choose while binding, so no other program can take it in between.
     server = make_server(HOST, 0, application, threaded=True, request_handler=MotoRequestHandler)

@@ -3,14 +3,13 @@
 from typing import Any
 
 from moto.s3.models import s3_backends
-from moto.utilities.utils import get_partition
 
 from disagg.local.aws.cloudformation import Call, Correction
 
 
 def _complete_bucket(call: Call, bucket: Any) -> None:
     given, name = call.properties, bucket.name
-    s3 = s3_backends[call.account][get_partition(call.region)]
+    s3 = s3_backends[call.account][call.partition]
     if "BucketEncryption" in given:
         (stated,) = given["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         asked_once = str(stated.get("BucketKeyEnabled", False)).lower()

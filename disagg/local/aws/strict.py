@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
+from moto.utilities.utils import get_partition
 
 from disagg.local.aws.cloudformation import cannot_update
 
@@ -156,8 +157,25 @@ def _ignore_unset_previous(resolve: Any) -> Any:
     return checked
 
 
+_SUFFIX = {"aws-cn": "amazonaws.com.cn"}
+"""Domain of services by partition, where it is another. Source: AWS General Reference."""
+
+
+def _name_partition(make: Any) -> Any:
+    @functools.wraps(make)
+    def checked(self: Any, *more: Any, **named_more: Any) -> None:
+        make(self, *more, **named_more)
+        # Why: moto says `aws` of every region.
+        partition = get_partition(self._region_name)
+        self._parsed_resources["AWS::Partition"] = partition
+        self._parsed_resources["AWS::URLSuffix"] = _SUFFIX.get(partition, "amazonaws.com")
+
+    return checked
+
+
 def make_strict() -> None:
     """Put the checks into moto; to be called once in a process."""
+    parsing.ResourceMap.__init__ = _name_partition(parsing.ResourceMap.__init__)  # type: ignore[method-assign]
     stack, backend = models.Stack, models.CloudFormationBackend
     stack.parse_template = staticmethod(_check_types(stack.parse_template))  # type: ignore[method-assign]
     parsing.parse_resource = _check_references(parsing.parse_resource)
