@@ -16,7 +16,7 @@ from disagg.catalog.chart import (
     Option,
     Platform,
 )
-from disagg.catalog.instances import INSTANCE_TYPES
+from disagg.catalog.instances import INSTANCE_TYPES, node_type
 from disagg.catalog.source import Kind, Source
 
 
@@ -24,12 +24,14 @@ def _read(reference: str, date: str) -> Source:
     return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
 
 
-def _on_gpu_nodes(*more: dict[str, Any]) -> dict[str, Any]:
+def _on_gpu_nodes(
+    *more: dict[str, Any], platforms: tuple[Platform, ...] = ("eks",)
+) -> dict[str, Any]:
     """Return an affinity to the GPU types; the charts' own wait for node-feature-discovery."""
     term = {
         "key": "node.kubernetes.io/instance-type",
         "operator": "In",
-        "values": sorted(INSTANCE_TYPES),
+        "values": sorted(node_type(name, one) for name in INSTANCE_TYPES for one in platforms),
     }
     required = {"nodeSelectorTerms": [{"matchExpressions": [term, *more]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
@@ -308,15 +310,22 @@ _DCGM = Chart(
     app_version="4.8.2",
     namespace="monitoring",
     wave=DEVICE_WAVE,
-    platforms=("eks",),
     option="monitoring",
     uses=(f"ServiceMonitor.{_MONITORING}",),
-    values={"affinity": _on_gpu_nodes(), "tolerations": [_GPU_TAINT]},
+    values={
+        "affinity": _on_gpu_nodes(platforms=("eks", "hyperpod")),
+        "tolerations": [_GPU_TAINT],
+    },
     why=(
         "GPU utilisation, memory, power, clocks and Xid errors of each node, for Prometheus. Its"
-        " Service has a ServiceMonitor, so the operator comes first."
+        " Service has a ServiceMonitor, so the operator comes first. HyperPod's own add-on for"
+        " observability runs the same exporter on the same nodes: of the two, install one."
     ),
-    source=_read("NVIDIA/dcgm-exporter@d5e5f51 deployment", "2026-05-12"),
+    source=_read(
+        "NVIDIA/dcgm-exporter@d5e5f51 deployment; SageMaker developer guide, HyperPod"
+        " observability add-on (dcgm-exporter on HyperPod nodes)",
+        "2026-05-12",
+    ),
 )
 
 _CHARTS = (

@@ -15,6 +15,7 @@ from disagg.catalog.chart import (
 )
 from disagg.catalog.chart_values import CHART_VALUES, undocumented
 from disagg.catalog.charts import CHARTS, charts_for
+from disagg.catalog.instances import INSTANCE_TYPES
 
 EACH = pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda one: one.name)
 EVERYTHING = frozenset({"monitoring", "keda", "leader_worker_set"})
@@ -100,3 +101,17 @@ def test_the_plugins_and_the_drivers_of_dra_are_never_together() -> None:
         assert not {one.name for one in charts_for("eks", exposure)} & {
             one.name for one in CHARTS.values() if one.exposures == (other,)
         }
+
+
+@pytest.mark.parametrize("platform", ["eks", "hyperpod"])
+def test_gpu_metrics_come_with_monitoring_from_every_gpu_node(platform: Platform) -> None:
+    plain = {one.name for one in charts_for(platform, "device_plugin")}
+    assert "dcgm-exporter" not in plain
+    monitored = charts_for(platform, "device_plugin", frozenset({"monitoring"}))
+    (chart,) = (one for one in monitored if one.name == "dcgm-exporter")
+    affinity = chart.values["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (wanted,) = term["matchExpressions"]
+    # Nodes of HyperPod are labelled with SageMaker's name of their type.
+    prefix = "ml." if platform == "hyperpod" else ""
+    assert {f"{prefix}{name}" for name in INSTANCE_TYPES} <= set(wanted["values"])
