@@ -36,6 +36,10 @@ def _delete_role(call: Call) -> None:
     Role.delete_from_cloudformation_json(call.name, {}, call.account, call.region)
 
 
+def _delete_policy(call: Call) -> None:
+    iam_backends[call.account][call.partition].delete_policy(call.name)
+
+
 CORRECTIONS = (
     Correction(
         name="AWS::IAM::Role",
@@ -44,5 +48,10 @@ CORRECTIONS = (
         updates=False,
         delete=_delete_role,
     ),
-    Correction(name="AWS::IAM::ManagedPolicy", attributes={"PolicyArn": lambda policy: policy.arn}),
+    Correction(
+        name="AWS::IAM::ManagedPolicy",
+        attributes={"PolicyArn": lambda policy: policy.arn},
+        # Why: moto leaves it in the account.
+        delete=_delete_policy,
+    ),
 )
