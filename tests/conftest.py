@@ -8,6 +8,9 @@ from hypothesis import settings
 
 from disagg.node import use_packaged_node
 
+# Why: so that what a shared helper asserts is told with its values.
+pytest.register_assert_rewrite("bad_files")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Why before any import of aws_cdk: jsii reads them when it starts its kernel.

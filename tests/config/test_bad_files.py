@@ -4,11 +4,11 @@ written."""
 from pathlib import Path
 
 import pytest
+from bad_files import assert_each_has_its_report, assert_helpful, assert_reported, files
 
 from disagg.cli import main
 
 BAD = Path(__file__).parent / "bad"
-FILES = sorted(BAD.glob("*.yaml"))
 
 
 def report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -19,40 +19,22 @@ def report(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
 
 
 def test_there_are_at_least_forty_wrong_files_each_with_its_report() -> None:
-    assert len(FILES) >= 40
-    assert {file.stem for file in FILES} == {file.stem for file in BAD.glob("*.txt")}
+    assert_each_has_its_report(BAD, 40)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", files(BAD), ids=lambda file: file.stem)
 def test_a_wrong_file_gets_the_report_beside_it(
     file: Path,
     update_golden: bool,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(BAD)
-    code, said = report(capsys, file.name)
-    expected = file.with_suffix(".txt")
-    if update_golden:
-        expected.write_text(said, encoding="utf-8")
-    assert code == 64
-    assert said == expected.read_text("utf-8")
-    assert "Traceback" not in said
+    assert_reported(file, ["validate"], capsys, monkeypatch, update=update_golden)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", files(BAD), ids=lambda file: file.stem)
 def test_every_problem_says_file_line_need_remedy_and_code(file: Path) -> None:
-    lines = file.with_suffix(".txt").read_text("utf-8").splitlines()[:-1]
-    assert lines
-    for place, remedy in zip(lines[::2], lines[1::2], strict=True):
-        head = place.split(" ", 1)[0].rstrip(":")
-        name, line = head.split(":")
-        assert name == file.name
-        assert 1 <= int(line) <= max(1, file.read_bytes().count(b"\n") + 1)
-        assert "; need " in place
-        assert remedy.startswith("  -> ")
-        assert remedy.endswith("]")
-        assert "[DISAGG-" in remedy
+    assert_helpful(file)
 
 
 def test_a_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
