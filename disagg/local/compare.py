@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from disagg.catalog.amis import AMI_FAMILIES
-from disagg.catalog.chart import ARGOCD
-from disagg.catalog.iam_load_balancer import LOAD_BALANCER_SERVICE_ACCOUNT
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.catalog.resources import (
     GPU_TAINT,
     LABEL_NODE_ROLE,
     SYSTEM_NODES,
 )
-from disagg.config.delivery import ArgoCdCapability
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
 from disagg.local import compare_storage, owned
@@ -28,7 +24,9 @@ from disagg.local.aws import (
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
+from disagg.local.compare_access import access_facts, endpoint_facts
 from disagg.local.compare_ami import disk_facts, node_labels
+from disagg.local.compare_delivery import delivery_facts
 from disagg.local.compare_hyperpod import hyperpod_facts
 from disagg.local.facts import Fact, open_to_itself
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, interface_endpoints
@@ -117,9 +115,11 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
 def compare(environment: Environment, created: Created) -> list[Fact]:
     """Return every fact of the plan beside what was created; a rehearsal holds when all agree."""
     plan = make_plan(environment, bundled_prices())
-    facts = [] if environment.cluster.existing else list(_cluster(environment, created))
+    facts = list[Fact]()
+    if environment.cluster.existing is None:
+        facts += [*_cluster(environment, created), *access_facts(environment, created)]
     if environment.network.existing is None:
-        facts += _network(environment, plan, created)
+        facts += [*_network(environment, plan, created), *endpoint_facts(created)]
     if environment.cluster.platform == "eks":
         if environment.cluster.existing is None:
             facts += _system(environment, created)
@@ -131,7 +131,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
         Fact(about=about, planned=planned, created=found)
         for about, planned, found in owned.facts(environment, plan, created)
     ]
-    return [*facts, *_messages(environment, created), *_delivery(environment, created)]
+    return [*facts, *_messages(environment, created), *delivery_facts(environment, created)]
 
 
 def _storage(environment: Environment, created: Created) -> Iterator[Fact]:
@@ -143,65 +143,15 @@ def _storage(environment: Environment, created: Created) -> Iterator[Fact]:
 
 
 def _messages(environment: Environment, created: Created) -> Iterator[Fact]:
-    planned = sorted((f"at({at:%Y-%m-%dT%H:%M:%S})", text) for _, at, text in messages(environment))
+    planned = sorted(
+        (f"at({at:%Y-%m-%dT%H:%M:%S})", "UTC", text) for _, at, text in messages(environment)
+    )
     if planned:
         yield Fact(
             about="messages before Capacity Blocks end",
             planned=planned,
-            created=sorted((one.expression, one.text) for one in created.schedules),
+            created=sorted((one.expression, one.zone, one.text) for one in created.schedules),
         )
-
-
-def _delivery(environment: Environment, created: Created) -> Iterator[Fact]:
-    """Yield what was planned of GitOps; nothing when the file says nothing of it."""
-    plan = environment.delivery
-    if plan is None:
-        return
-    wanted, made = plan.argocd_capability, {one.type: one for one in created.capabilities}
-    argocd = made.get("ARGOCD")
-    balancer = [
-        one.role_arn
-        for one in created.pod_identities
-        if one.service_account == LOAD_BALANCER_SERVICE_ACCOUNT
-    ]
-    known = {
-        "cluster-name": environment.cluster_name,
-        "cluster-arn": created.cluster.arn,
-        "region": environment.aws.region,
-        "vpc-id": created.cluster.vpc_id,
-        "load-balancer-controller-role-arn": balancer[0] if balancer else "",
-    }
-    if wanted and argocd:
-        known |= {"argocd-role-arn": argocd.role_arn, "argocd-server-url": argocd.server_url}
-    path = f"{environment.parameter_path}/delivery/"
-    yield Fact(
-        about="delivery: parameters",
-        planned=known,
-        created={
-            name.removeprefix(path): value
-            for name, value in created.parameters.items()
-            if name.startswith(path)
-        },
-    )
-    yield Fact(
-        about="delivery: Argo CD of AWS",
-        planned=_argocd(environment.aws.region, wanted) if wanted else None,
-        created=(
-            argocd.namespace,
-            argocd.identity_center,
-            argocd.administrators,
-            argocd.vpc_endpoint_ids,
-        )
-        if argocd
-        else None,
-    )
-
-
-def _argocd(region: str, wanted: ArgoCdCapability) -> tuple[Any, ...]:
-    groups = [("SSO_GROUP", one) for one in wanted.admin_groups]
-    users = [("SSO_USER", one) for one in wanted.admin_users]
-    center = (wanted.identity_center_arn, wanted.identity_center_region or region)
-    return (ARGOCD, center, tuple(sorted((*groups, *users))), wanted.vpc_endpoint_ids)
 
 
 def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
@@ -232,7 +182,10 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
         created=sorted(
             entry.principal_arn
             for entry in created.access_entries
-            if any(policy.arn.endswith("/AmazonEKSClusterAdminPolicy") for policy in entry.policies)
+            if any(
+                policy.arn.endswith("/AmazonEKSClusterAdminPolicy") and policy.scope == "cluster"
+                for policy in entry.policies
+            )
         ),
     )
     yield Fact(
@@ -256,9 +209,24 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
 def _system(environment: Environment, created: Created) -> Iterator[Fact]:
     wanted, system = environment.cluster, _with_role(created, SYSTEM_NODES)
     yield Fact(
-        about="system nodes: size, zones",
-        planned=(wanted.system_nodes, len(subnet_layout(environment.network).system)),
-        created=next(((group.desired, len(group.subnet_ids)) for group in system), None),
+        about="system nodes: type, size, zones",
+        planned=[
+            (
+                wanted.system_type,
+                wanted.system_nodes,
+                wanted.system_nodes,
+                len(subnet_layout(environment.network).system),
+            )
+        ],
+        created=[
+            (
+                one.launch_template.instance_type if one.launch_template else "",
+                one.minimum,
+                one.desired,
+                len(one.subnet_ids),
+            )
+            for one in system
+        ],
     )
 
 
@@ -322,6 +290,11 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
         )
         yield Fact(
             about=f"{name}: AMI", planned=AMI_FAMILIES[plan.ami].ami_type, created=group.ami_type
+        )
+        yield Fact(
+            about=f"{name}: Kubernetes version",
+            planned=environment.cluster.kubernetes_version,
+            created=group.version,
         )
         zones = {one.id: one.zone_id for one in created.subnets}
         yield Fact(

@@ -9,6 +9,7 @@ from disagg.config.environment import Environment
 from disagg.local.aws.readback import LaunchTemplate
 from disagg.local.aws.user_data import joins_local_disks, runs_own_gpu_plugin
 from disagg.local.facts import Fact
+from disagg.planner.layout import groups
 from disagg.planner.plan import GroupPlan
 
 
@@ -27,11 +28,11 @@ def disk_facts(
 ) -> Iterator[Fact]:
     """Yield volumes, local disks and the AMI's own device plugin."""
     ami = AMI_FAMILIES[plan.ami]
-    separate = ami.system_volume_gib is not None
+    size = groups(environment.capacity)[plan.name].root_volume_gib
     yield Fact(
-        about=f"{name}: encrypted volumes",
-        planned=[True, True] if separate else [True],
-        created=[one.encrypted for one in template.volumes],
+        about=f"{name}: encrypted volumes [GiB]",
+        planned=[one for one in (ami.system_volume_gib, size) if one is not None],
+        created=[one.size_gib for one in template.volumes if one.encrypted],
     )
     yield Fact(
         about=f"{name}: NVMe as RAID 0",

@@ -13,6 +13,7 @@ from disagg.catalog.resources import (
 from disagg.config.environment import Environment
 from disagg.local.aws.readback_hyperpod import HyperPod, InstanceGroup
 from disagg.local.facts import Fact, open_to_itself
+from disagg.planner.layout import groups
 from disagg.planner.plan import GroupPlan, Plan
 
 if TYPE_CHECKING:
@@ -127,6 +128,11 @@ def _instances(
         ("deep health checks", checks, list(group.deep_health_checks)),
         ("training plan", plan.reservation, group.training_plan_arn),
         ("a script before it joins", True, group.script.endswith(".sh")),
+        (
+            "second volume [GiB]",
+            [groups(environment.capacity)[plan.name].root_volume_gib],
+            list(group.volumes_gib),
+        ),
     )
     for about, planned, there in rows:
         yield Fact(about=f"{name}: {about}", planned=planned, created=there)

@@ -28,6 +28,11 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+def in_process(service: str) -> Any:
+    """Return a client of the AWS in this process, where `mock_aws` is on."""
+    return _SESSION.client(service)
+
+
 @pytest.fixture
 def gone() -> Callable[[int], bool]:
     return is_gone

@@ -109,7 +109,7 @@ def test_open_metadata_plain_volumes_and_missing_flow_logs_are_noticed(created: 
             for role in ("prefill", "decode")
             for fact in (
                 "instance metadata tokens, hop limit",
-                "encrypted volumes",
+                "encrypted volumes [GiB]",
                 "NVMe as RAID 0",
             )
         ),

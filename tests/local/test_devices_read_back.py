@@ -64,7 +64,7 @@ def test_a_plan_of_the_other_family_and_exposure_differs_in_what_follows_them(
         "prefill nodes: labels",
         "decode nodes: labels",
         "decode nodes: AMI",
-        "decode nodes: encrypted volumes",
+        "decode nodes: encrypted volumes [GiB]",
     ]
 
 
@@ -80,7 +80,7 @@ def test_disks_that_are_not_joined_and_a_plugin_beside_the_driver_are_noticed(
 
 def test_a_system_volume_that_is_not_mapped_is_noticed(created: Created) -> None:
     single = with_decode(created, lambda one: replace(one, volumes=one.volumes[1:]))
-    assert different(MIXED, single) == ["decode nodes: encrypted volumes"]
+    assert different(MIXED, single) == ["decode nodes: encrypted volumes [GiB]"]
 
 
 def test_the_files_of_the_stacks_hold_settings_for_one_group_and_parts_for_the_other(

@@ -37,6 +37,8 @@ class Cluster:
     endpoint_private: bool
     secrets_key_arn: str
     """KMS key that Secrets are encrypted with; empty: none."""
+    service_cidr: str
+    """IPv4 range of Kubernetes services."""
     log_types: tuple[str, ...]
     """Control plane logs that are on, sorted."""
     authentication_mode: str
@@ -198,6 +200,7 @@ def read_cluster(eks: "EKSClient", name: str) -> Cluster:
         endpoint_public=network["endpointPublicAccess"],
         endpoint_private=network["endpointPrivateAccess"],
         secrets_key_arn=keys[0] if keys else "",
+        service_cidr=cluster.get("kubernetesNetworkConfig", {}).get("serviceIpv4Cidr", ""),
         log_types=tuple(sorted(logs)),
         authentication_mode=access.get("authenticationMode", ""),
         creator_is_administrator=access.get("bootstrapClusterCreatorAdminPermissions"),
