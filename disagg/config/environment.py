@@ -178,7 +178,7 @@ class SavingsPlan:
 class Block:
     """Nodes bought for a time, all of it paid up front."""
 
-    upfront_usd: Annotated[float, Field(gt=0, examples=[51_000])]
+    upfront_usd: Annotated[float, Field(gt=0, le=1e12, examples=[51_000])]
     """What the offer says for all nodes and the whole time [USD]."""
     nodes: Count
     """Nodes of the offer."""

@@ -142,7 +142,7 @@ def _read_base(document: Document, seen: tuple[Path, ...]) -> Document | None:
 def _base_path(document: Document) -> Path | None:
     named = document.data[KEY]
     sound = isinstance(named, str) and named.endswith(_SUFFIXES) and not Path(named).is_absolute()
-    if sound and not named.startswith("~"):
+    if sound and named.isprintable() and not named.startswith("~"):
         return Path(os.path.normpath(Path(document.file).parent / named))
     document.problems.append(
         document.problem(

@@ -26,6 +26,7 @@ _NEEDS = {
     "string_pattern_mismatch": "{words}",
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
+    "string_too_long": "at most {max_length} characters",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "string_type": "text",

@@ -30,7 +30,9 @@ class S3:
     bucket: Annotated[str, Field(pattern=BUCKET, examples=["models-of-ours"])] | None = None
     """A bucket you have, in the same account and region. Default: one is made, encrypted and
     versioned."""
-    prefix: Annotated[str, Field(pattern=KEY_PREFIX, examples=["models"])] = "models"
+    prefix: Annotated[str, Field(pattern=KEY_PREFIX, max_length=500, examples=["models"])] = (
+        "models"
+    )
     """Where in the bucket: the model lies in `<prefix>/<model>/<revision>/`."""
     kms_key_arn: Annotated[str, Field(pattern=KEY_ARN, examples=[_KEY])] | None = None
     """Key that encrypts `bucket`. Default: it has none of its own. A bucket that is made gets its

@@ -137,24 +137,26 @@ def _text(path: Path, document: Document) -> str | None:
             Problem(code=code, file=document.file, path="", got=got, need=need, fix=fix)
         )
 
-    if path.is_dir():
-        refuse("DISAGG-FILE-002", "got a directory", "one file", "name a file in it")
-        return None
-    if not path.exists():
-        refuse(
-            "DISAGG-FILE-001",
-            "no such file",
-            "an environment or workload file",
-            "check the path, or write one: disagg init",
-        )
-        return None
     try:
+        if path.is_dir():
+            refuse("DISAGG-FILE-002", "got a directory", "one file", "name a file in it")
+            return None
+        if not path.exists():
+            refuse(
+                "DISAGG-FILE-001",
+                "no such file",
+                "an environment or workload file",
+                "check the path, or write one: disagg init",
+            )
+            return None
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # Why both: a name can be too long for the system, or hold a byte that no name has.
+        why = error.strerror if isinstance(error, OSError) else error
         refuse(
             "DISAGG-FILE-003",
-            f"cannot be read: {error.strerror}",
+            f"cannot be read: {why}",
             "a readable file",
             "check its permissions",
         )
@@ -189,7 +191,7 @@ def _text(path: Path, document: Document) -> str | None:
 def _compose(text: str, document: Document) -> None:
     try:
         node = YAML(typ="safe", pure=True).compose(text)
-        if node is None:
+        if node is None or str(node.tag) == f"{_TAG}null":
             got = "the file is empty"
             _refuse(
                 document, "DISAGG-YAML-003", None, got=got, need="an environment", fix="disagg init"
@@ -213,7 +215,8 @@ def _compose(text: str, document: Document) -> None:
             SimpleNamespace(line=line, column=0),
         )
         _refuse(document, "DISAGG-YAML-001", mark, got=got, need="printable text", fix="remove it")
-    except (YAMLError, ValueError) as error:
+    # Why an assertion: ruamel.yaml's answer to a version such as %YAML 1.3.
+    except (YAMLError, ValueError, AssertionError) as error:
         got = " ".join(str(error).split())[:200]
         _refuse(document, "DISAGG-YAML-001", None, got=got, need="YAML 1.2", fix="correct the YAML")
 
@@ -301,8 +304,17 @@ def _mapping(document: Document, node: Node, loc: Loc) -> dict[str, Any]:
 def _key(node: Node) -> str:
     if not isinstance(node, ScalarNode):
         raise _RefusedError(node, "a key that is not text", "a plain key", "write `name: value`")
-    name: str = node.value
-    return name
+    return _encodable(node, node.value)
+
+
+def _encodable(node: Node, text: str) -> str:
+    """Return a text that can be written to a file, which half of an escaped pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        got = "half of a surrogate pair"
+        raise _RefusedError(node, got, "whole characters", "write the character itself") from None
+    return text
 
 
 def _mark(node: Node) -> tuple[int, int]:
@@ -329,7 +341,7 @@ def _merge_pairs(value: Node, depth: int = 0) -> list[tuple[Node, Node]]:
 def _scalar(node: ScalarNode) -> Any:
     tag, text = str(node.tag).removeprefix(_TAG), node.value
     if tag in {"str", "timestamp"}:
-        return text
+        return _encodable(node, text)
     try:
         value = _READERS[tag](text.lower())
     except (KeyError, ValueError):

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from jsonpatch import JsonPatch, JsonPatchException
-from jsonpointer import JsonPointerException, resolve_pointer
+from jsonpointer import EndOfList, JsonPointerException, resolve_pointer
 
 from disagg.config.overrides import ManifestOverride
 from disagg.errors import InvalidInputError, Problem
@@ -118,11 +118,13 @@ def _refused(document: Json, operation: Json, at: str, error: Exception) -> Prob
     op = operation["op"]
     key = "from" if op in {"move", "copy"} else "path"
     pointer = operation[key]
-    if op == "test" and resolve_pointer(document, pointer, _NOTHING) is not _NOTHING:
+    there_is = resolve_pointer(document, pointer, _NOTHING)
+    # Why the end of a list too: `-` is a place to add at, where nothing is.
+    if op == "test" and there_is is not _NOTHING and not isinstance(there_is, EndOfList):
         return Problem(
             code="DISAGG-OVR-005",
             path=f"{at}.value",
-            got=f"{pointer} is {_short(json.dumps(resolve_pointer(document, pointer)))}",
+            got=f"{pointer} is {_short(json.dumps(there_is))}",
             need=_short(json.dumps(operation["value"])),
             fix="see whether the override is still right, then correct the value",
         )

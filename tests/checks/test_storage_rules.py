@@ -73,6 +73,7 @@ VIOLATIONS: list[tuple[str, Change]] = [
     ("022", lambda t: plain(t).update(Principal={"AWS": "arn:aws:iam::123456789012:root"})),
     ("022", lambda t: plain(t).update(Resource=plain(t)["Resource"][0])),
     ("022", lambda t: plain(t)["Condition"]["Bool"].update({"aws:SecureTransport": "true"})),
+    ("022", lambda t: plain(t).update(Action="s3:GetObject")),
     ("023", lambda t: bucket(t)["PublicAccessBlockConfiguration"].update(BlockPublicPolicy=False)),
     ("023", lambda t: bucket(t).pop("PublicAccessBlockConfiguration")),
     ("023", lambda t: bucket(t).pop("OwnershipControls")),

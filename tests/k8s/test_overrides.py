@@ -100,6 +100,7 @@ def test_overrides_build_on_each_other_in_order() -> None:
          "see whether the override is still right, then correct the value"),
         (override(op("test", "/spec/replica", value=4)), "patch[0].path",
          "did you mean /spec/replicas?"),
+        (override(op("test", "/spec/containers/-", value=1)), "patch[0].path", "correct the path"),
         (override(op("move", "/spec/a", **{"from": "/spec"})), "patch[0].from", "correct the path"),
         (override(op("remove", "/metadata/name")), "patch[0].path", "leave those as they are"),
         (override(op("replace", "/metadata", value=[])), "patch[0].path",

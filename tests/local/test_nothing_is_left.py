@@ -136,7 +136,11 @@ def test_a_second_deployment_changes_nothing_and_taking_down_leaves_what_policie
     for name in written.templates:
         body = (stacks / f"{name}.template.json").read_text("utf-8")
         aws("cloudformation").update_stack(StackName=name, TemplateBody=body)
-    assert (everything() - there, there - everything(), physical(aws)) == (Counter(), Counter(), ids)
+    assert (everything() - there, there - everything(), physical(aws)) == (
+        Counter(),
+        Counter(),
+        ids,
+    )
     taken_down(aws)
     left = everything() - before
     assert {kind: count for kind, count in left.items() if kind not in TRACES} == kept(

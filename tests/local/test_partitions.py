@@ -79,7 +79,9 @@ def test_the_arn_of_a_resource_says_the_partition_of_its_region(name: str) -> No
 
 def test_no_type_of_the_catalogue_is_sold_in_china() -> None:
     """When one is, it belongs into the deployment below."""
-    assert not any(name.startswith("cn-") for one in INSTANCE_TYPES.values() for name in one.regions)
+    assert not any(
+        name.startswith("cn-") for one in INSTANCE_TYPES.values() for name in one.regions
+    )
 
 
 @pytest.mark.slow

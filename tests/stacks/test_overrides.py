@@ -92,7 +92,9 @@ def test_on_hyperpod_a_group_is_looked_for_in_the_cluster() -> None:
     with pytest.raises(InvalidInputError) as caught:
         synthesize(environment)
     (problem,) = caught.value.problems
-    assert problem.fix == "on HyperPod all groups are in 'HyperPod', below Properties.InstanceGroups"
+    assert (
+        problem.fix == "on HyperPod all groups are in 'HyperPod', below Properties.InstanceGroups"
+    )
 
 
 def test_all_are_told_at_once() -> None:

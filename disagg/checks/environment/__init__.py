@@ -72,9 +72,7 @@ def load_environment(path: Path, now: datetime | None = None) -> Checked:
     return check(read_inherited(path), now=now)
 
 
-def check(
-    document: Document, prices: Prices | None = None, now: datetime | None = None
-) -> Checked:
+def check(document: Document, prices: Prices | None = None, now: datetime | None = None) -> Checked:
     """Return the environment of a document that is already read.
 
     Args:
@@ -86,7 +84,7 @@ def check(
         InvalidInputError: Every problem of the document, in the order of its lines.
     """
     kind = document.data.get("kind") if isinstance(document.data, dict) else None
-    if kind in _OTHER_FILES:
+    if isinstance(kind, str) and kind in _OTHER_FILES:
         raise InvalidInputError([_another_file(document, kind)])
     parsed = parse(document)
     given = parsed.sections | {"prices": prices or bundled_prices()}

@@ -9,6 +9,7 @@ from moto.iam.models import AWSManagedPolicy, Role, iam_backends
 
 from disagg.local.aws.cloudformation import Call, Correction
 
+
 @cache
 def _policies_of_aws(partition: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return name and content of AWS's own policies by ARN; moto brings 1,582 of them."""
