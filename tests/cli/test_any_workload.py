@@ -19,6 +19,13 @@ TYPES = ["p6-b200.48xlarge", "p6-b300.48xlarge", "p5en.48xlarge", "p5.48xlarge",
 VERSIONS = {"size": 1, "decide": 1, "cost": 2}
 
 
+REPEATED = st.one_of(
+    st.fixed_dictionaries({"prefix_reuse": st.floats(0, 1, exclude_max=True)}),
+    st.fixed_dictionaries({"turns": st.integers(1, 10_000)}),
+)
+"""What stood in an earlier prompt, in both ways to say it, up to nearly all of it."""
+
+
 @st.composite
 def workloads(draw: st.DrawFn) -> dict[str, Any]:
     inputs = draw(st.integers(1, 60_000))
@@ -47,7 +54,7 @@ def workloads(draw: st.DrawFn) -> dict[str, Any]:
             "input_tokens": inputs,
             "output_tokens": outputs,
             **({} if spread is None else {"input_tokens_p95": int(inputs * spread) + 1}),
-            "prefix_reuse": draw(st.floats(0, 0.95)),
+            **draw(REPEATED),
             **load,
         },
         **({} if slo is None else {"slo": slo}),
@@ -89,3 +96,20 @@ def test_every_verb_answers_with_finite_figures(
         if verb == "decide":
             assert code == 2
             assert found["answer"] in {"no", "measure first"}
+
+
+@pytest.mark.parametrize("repeated", [{"prefix_reuse": 0.9999}, {"turns": 10_000}])
+def test_prompts_that_were_nearly_all_there_before_still_cost_their_last_token(
+    repeated: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {
+        "apiVersion": "disagg/v1",
+        "kind": "Workload",
+        "model": "openai/gpt-oss-120b",
+        "instance_type": "p6-b200.48xlarge",
+        "workload": {"input_tokens": 10, "output_tokens": 10, "concurrency": 3, **repeated},
+    }
+    file = tmp_path / "workload.yaml"
+    file.write_text(yaml.safe_dump(data), encoding="utf-8")
+    assert main(["size", str(file), "-o", "json"]) == 0
+    assert finite(json.loads(capsys.readouterr().out))

@@ -59,7 +59,8 @@ class Setting:
 
     def engine(self, worker: Worker, hit: float) -> "Engine":
         """Return an engine; its curves are worked out once for each half percent of hits."""
-        key = worker, round(hit * 200) / 200
+        # Why never all: more than 99.5 % would round to prompts that cost nothing.
+        key = worker, min(round(hit * 200), 199) / 200
         if key not in self.engines:
             self.engines[key] = Engine(self, worker, key[1])
         return self.engines[key]

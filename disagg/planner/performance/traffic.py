@@ -108,11 +108,14 @@ class Traffic:
     mean_over_peak: float
 
     def shape(self, hit: float = 0.0) -> Shape:
-        """Return the mean request when `hit` of its prompt tokens are found in a cache."""
+        """Return the mean request when `hit` of its prompt tokens are found in a cache.
+
+        The last token of a prompt is always computed: what follows it is asked of it.
+        """
         return Shape(
             input_tokens=self.inputs.mean,
             output_tokens=self.outputs.mean,
-            cached_tokens=self.inputs.mean * hit,
+            cached_tokens=min(self.inputs.mean * hit, self.inputs.mean - 1),
         )
 
 
