@@ -199,3 +199,33 @@ def test_a_bucket_name_is_one_that_s3_and_sagemaker_take(name: str) -> None:
     assert made_of.startswith("sagemaker-")
     assert len(made_of) <= 63
     assert made_of != bucket_name(f"disagg-{name}", "210987654321", "ap-southeast-2")
+
+
+def test_the_role_may_do_what_the_guide_says_and_nothing_else() -> None:
+    """Written down from the SageMaker developer guide, prerequisites for IAM."""
+    statements = only(made(), "AWS::IAM::Policy")["PolicyDocument"]["Statement"]
+    allowed: dict[str, str] = {}
+    for one in statements:
+        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+        allowed |= {action: str(one["Resource"]) for action in actions}
+    interfaces = allowed["ec2:CreateNetworkInterface"]
+    for part in ("network-interface/*", "instance/*", "subnet/subnet-a", "security-group/sg-1"):
+        assert part in interfaces
+    assert {action for action, to in allowed.items() if to == interfaces} == {
+        f"ec2:{one}"
+        for one in (
+            "AssignPrivateIpAddresses",
+            "AttachNetworkInterface",
+            "CreateNetworkInterface",
+            "CreateNetworkInterfacePermission",
+            "DeleteNetworkInterface",
+            "DeleteNetworkInterfacePermission",
+            "DetachNetworkInterface",
+            "ModifyNetworkInterfaceAttribute",
+            "UnassignPrivateIpAddresses",
+        )
+    }
+    assert "network-interface/*" in allowed["ec2:CreateTags"]
+    assert "instance" not in allowed["ec2:CreateTags"]
+    assert allowed["eks-auth:AssumeRoleForPodIdentity"] == EKS
+    assert "repository/*" in allowed["ecr:BatchGetImage"]
