@@ -50,7 +50,7 @@ class Reservation:
 class Paid:
     """What was paid up front for all instances of a Capacity Block or training plan."""
 
-    upfront_usd: Annotated[float, Field(gt=0, examples=[51_000])]
+    upfront_usd: Annotated[float, Field(gt=0, le=1e12, examples=[51_000])]
     """For all instances and the whole time [USD]."""
     hours: Annotated[int, Field(ge=1, le=26_280)]
     """Length of it [h]."""

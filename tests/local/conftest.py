@@ -28,7 +28,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def in_process(service: str) -> Any:
+def client(service: str) -> Any:
     """Return a client of the AWS in this process, where `mock_aws` is on."""
     return _SESSION.client(service)
 

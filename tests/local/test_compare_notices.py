@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from in_process import Endpoint, deployed
 from moto import mock_aws
 from shipped import checked
 
@@ -22,8 +23,7 @@ from disagg.config.environment import Aws, Cluster, Environment, HyperPod
 from disagg.config.weights import S3
 from disagg.local.aws.extension import install
 from disagg.local.compare import Created, compare, read_created
-from tests.local.conftest import in_process
-from tests.local.test_every_combination import Endpoint, deployed
+from tests.local.conftest import client
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +76,8 @@ def created(platform: str) -> Created:
     with TemporaryDirectory() as folder, mock_aws():
         stacks = Path(folder) / "stacks"
         artifacts.write_stacks(one, stacks)
-        deployed(in_process, stacks)
-        return read_created(Endpoint(in_process), one.cluster_name, one.stack_prefix)
+        deployed(client, stacks)
+        return read_created(Endpoint(client), one.cluster_name, one.stack_prefix)
 
 
 def different(one: Environment, made: Created) -> list[str]:
@@ -168,6 +168,7 @@ UNSEEN = {
     "kind": "as source, weights",
     "revision": "is in manifests, and in a parameter for people",
     "kms_key_arn": "as bucket",
+    "price": "counts in the plan only",
 }
 """Keys that make no difference to what is created, or none that is looked for here, and why."""
 
