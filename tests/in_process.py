@@ -1,4 +1,4 @@
-"""Stacks deployed to an AWS in this process, as the CDK CLI does it and in a fraction of the time."""
+"""Stacks deployed to an AWS in this process, as the CDK CLI does it and much faster."""
 
 import json
 from collections.abc import Callable, Iterator

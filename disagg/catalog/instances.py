@@ -40,9 +40,9 @@ class InstanceType:
     sold_on_demand: bool = True
     """False for what is sold as Capacity Blocks only; prices are in `prices.yaml`."""
     sold_ahead: bool = True
-    """Whether it is sold as Capacity Blocks, and as training plans for HyperPod. Source: AWS PCS user
-    guide "Capacity Blocks", limitations (the P families only); SageMaker API
-    `ReservedCapacityInstanceType` in botocore 1.43, both read 2026-11-28."""
+    """Whether it is sold as Capacity Blocks, and as training plans for HyperPod. Source: AWS PCS
+    user guide "Capacity Blocks", limitations (the P families only); SageMaker API
+    `ReservedCapacityInstanceType` in botocore, both read 2026-11-28."""
     source: Source
 
     @property

@@ -62,8 +62,8 @@ def deploy(
     Shows the plan and what it costs, asks, writes and checks templates and manifests, and runs
     `cdk deploy`. On HyperPod it stops before the nodes until the HyperPod packages are in the
     cluster, says how to install them, and goes on when it is run again. Charts and manifests are
-    applied from inside the VPC afterwards: <dist>/<name>/deploy.md says how. Exits 2 when it stopped, 64
-    when capacity that was bought has ended.
+    applied from inside the VPC afterwards: <dist>/<name>/deploy.md says how. Exits 2 when it
+    stopped, 64 when capacity that was bought has ended.
     """
     checked = load_environment(env, now())
     if not ended_capacity:

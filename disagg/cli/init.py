@@ -39,7 +39,7 @@ class Level(StrEnum):
 
 
 @app.command(epilog="Example: disagg init pilot --account 123456789012 --region us-west-2")
-def init(
+def init(  # noqa: PLR0917  Why: Typer makes an option of each.
     name: Annotated[
         str, typer.Argument(help="Name of the environment: 1 to 30 of a-z, 0-9 and -.")
     ],

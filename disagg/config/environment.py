@@ -209,6 +209,14 @@ class Budget:
     emails: Annotated[tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(max_length=10)] = ()
     """Who gets a mail at 50, 80 and 100 % of it, and when AWS foresees more. Costs are counted by
     the tag `disagg:environment`: activate it in the billing console. Default: nobody."""
+    topic: bool = False
+    """Whether the same goes to an encrypted SNS topic too, for an incident tool or a chat: its ARN
+    is in `/disagg/<name>/security/spending-topic`. AWS stops nothing by itself."""
+
+    @property
+    def tells_anybody(self) -> bool:
+        """Whether AWS is to watch it: somebody or something is told."""
+        return bool(self.emails) or self.topic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

@@ -56,7 +56,7 @@ Look for the next one; one that begins when this one ends keeps the nodes busy.
 
        kubectl apply -f dist/{name}/manifests      # brings the replicas back, once there are nodes
 
-       disagg deploy <the file>                    # --ended-capacity while it names one that is over
+       disagg deploy <the file>       # --ended-capacity while it names one that is over
 
 5. When the next one has begun, set `desired_nodes` again and deploy. {before}
 
@@ -129,8 +129,8 @@ def deploy_page(environment: Environment, made: Plan) -> str:
     lines = [
         f"# Deploy {environment.name}",
         "",
-        "In the folder of the clone, with `. .venv/bin/activate`; FILE is the environment file."
-        " Made by `disagg synth`, at list prices.",
+        "In the folder of the clone, with `. .venv/bin/activate`; FILE is the environment file.",
+        "Made by `disagg synth`, at list prices.",
     ]
     for number, (told, *commands) in enumerate(steps(made, environment, how), 1):
         lines += ["", f"{number}. {told}"]

@@ -104,9 +104,9 @@ def _installed(environment: Environment, how: Commands) -> Iterator[Step]:
             f"{make} --name {store.token_secret} --secret-string file://token",
         ]
     if gated and store is None:
+        told = "is gated: accept its licence and hand over a token, from inside the VPC."
         yield [
-            f"{environment.serving.model} is gated: accept its licence and hand over a token, from"
-            " inside the VPC.",
+            f"{environment.serving.model} {told}",
             enter,
             f"kubectl apply -f {manifests}/00-namespaces.yaml",
             f"kubectl -n {serving} create secret generic hf-token --from-literal=HF_TOKEN=...",

@@ -75,7 +75,7 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
     )
     if environment.cluster.existing is not None:
         capacity.add_stack_dependency(cluster)
-    told = environment.budget is not None and environment.budget.emails
+    told = environment.budget is not None and environment.budget.tells_anybody
     security = SecurityStack(scope, environment=environment) if told else None
     every = (network, cluster, storage, capacity, delivery, security)
     override([one for one in every if one is not None], environment.overrides.resources)

@@ -19,7 +19,7 @@ class SecurityStack(EnvironmentStack):
         )
         budget = environment.budget
         assert budget is not None  # noqa: S101  Why: `build` makes this stack for a budget only.
-        SpendingAlarm(
+        alarm = SpendingAlarm(
             self,
             "Budget",
             props=SpendingAlarmProps(
@@ -28,5 +28,8 @@ class SecurityStack(EnvironmentStack):
                 tag_key=ENVIRONMENT_TAG,
                 tag_value=environment.name,
                 emails=budget.emails,
+                topic=budget.topic,
             ),
         )
+        if alarm.topic is not None:
+            self.publish("spending-topic", alarm.topic.topic_arn)

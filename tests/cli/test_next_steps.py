@@ -122,7 +122,9 @@ def test_runbooks_deploy_as_the_steps_do() -> None:
     plan = {
         "kind": "training_plan",
         "arn": "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march",
-        **{"instances": 1, "zone_id": "usw2-az2", "end": "2027-03-01T11:30:00Z"},
+        "instances": 1,
+        "zone_id": "usw2-az2",
+        "end": "2027-03-01T11:30:00Z",
     }
     one = checked("pilot", cluster__platform="hyperpod", capacity__decode__source=plan)
     (page,) = runbooks(one.environment).values()

@@ -1,21 +1,19 @@
-"""A deployment that is deployed again, changed in one value, and taken down: on every platform, from
-every source, with and without a store of weights, in a VPC made or of others."""
+"""A deployment that is deployed again and taken down: on every platform, from every source, with
+and without a store of weights, in a VPC made or of others."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from covering import Row, covering
-from in_process import Endpoint, deployed
+from in_process import deployed
 from moto.core.base_backend import BackendDict
 
 from disagg import artifacts
-from disagg.config.environment import Environment
 from disagg.local.aws.holdings import holdings, put
-from disagg.local.compare import compare, read_created
 from tests.local.test_every_combination import AXES, environment_of, possible
 
 pytestmark = pytest.mark.slow

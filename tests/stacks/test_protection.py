@@ -4,7 +4,7 @@ from typing import Any
 
 from shipped import checked
 
-from tests.stacks.synthesis import only, synthesize
+from tests.stacks.synthesis import of_type, only, synthesize
 
 
 def templates(**edits: Any) -> dict[str, Any]:
@@ -18,6 +18,14 @@ def test_a_budget_is_made_when_somebody_is_told() -> None:
     assert budget["BudgetLimit"]["Amount"] == 180_000
     assert budget["CostFilters"] == {"TagKeyValue": ["user:disagg:environment$pilot"]}
     assert "Disagg-Pilot-Security" not in templates()
+
+
+def test_a_budget_can_tell_a_topic_that_its_parameter_names() -> None:
+    made = templates(budget__topic=True)["Disagg-Pilot-Security"]
+    (topic,) = of_type(made, "AWS::SNS::Topic")
+    parameter = only(made, "AWS::SSM::Parameter")
+    assert parameter["Name"] == "/disagg/pilot/security/spending-topic"
+    assert parameter["Value"] == {"Ref": topic}
 
 
 def test_a_protected_cluster_cannot_be_deleted_and_one_by_default_can() -> None:

@@ -1,5 +1,7 @@
-"""Rules that depend on the time of day: of `validate`, `plan`, `synth` and `deploy`, never of what
-is written, which is the same bytes on any day."""
+"""Rules that depend on the time of day.
+
+They are for what verbs say, never for what is written, which is the same bytes on any day.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
