@@ -295,14 +295,17 @@ def engines(environment: Environment, written: Written) -> Iterator[Engine]:
     is not installed.
     """
     from disagg.checks import engines as judges  # noqa: PLC0415  Why: they come with an extra.
+    from disagg.checks.manifests.object_rules import is_custom  # noqa: PLC0415
 
     objects = [one for group in written.manifests.values() for one in group]
+    # Why not those: only a control plane that has their definitions can judge them.
+    built_in = [one for one in objects if not is_custom(one)]
     version = environment.cluster.kubernetes_version
     templates = sorted((written.directory / "stacks").glob("*.template.json"))
     region = environment.aws.region
     yield (
         f"the Kubernetes {version} schemas, strict",
-        lambda: hinted(environment, judges.validate_schemas(objects, version)),
+        lambda: hinted(environment, judges.validate_schemas(built_in, version)),
     )
     yield (
         "Envoy itself",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from disagg.catalog.chart import WAVES
+from disagg.catalog.chart import SWITCHES, WAVES
 from disagg.catalog.charts import CHARTS
 from disagg.catalog.kubernetes import KUBERNETES_VERSIONS
 from disagg.config.delivery import AddOns
@@ -24,7 +24,7 @@ def charts() -> str:
         where = [" and ".join(one.platforms)]
         if len(one.exposures) == 1 and one.platforms == ("eks",):
             where.append(f"exposure `{one.exposures[0]}`")
-        where.append(f"`add_ons.{one.option}`" if one.option else "always")
+        where.append(f"`{SWITCHES[one.option]}`" if one.option else "always")
         origin = f"{one.repository}, {one.path}" if one.path else one.repository
         version = one.version[:12] if one.path else one.version
         read = f"{one.why} Read: {one.source.reference}, {one.source.date}."

@@ -1,7 +1,7 @@
 """A VPC for one cluster: zones by id, one subnet where EFA works, calls to AWS kept inside."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -39,6 +39,8 @@ class NetworkProps:
     """Zone of the GPU nodes."""
     interface_endpoints: tuple[str, ...] = INTERFACE_ENDPOINTS
     """AWS services reached through the VPC. Default: what nodes, add-ons and controllers call."""
+    fabric_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the fabric subnet, by which others find it. Default: none."""
     log_key: kms.IKey | None = None
     """Encrypts the flow log; its policy must admit CloudWatch Logs. Default: a new key that
     rotates."""
@@ -98,6 +100,8 @@ class Network(Construct):
         public = self._subnet(layout.public)
         private_routes = self._way_out(public)
         fabric = self._subnet(layout.fabric, private_routes)
+        for key, value in props.fabric_tags.items():
+            cdk.Tags.of(fabric).add(key, value)
         system = [self._subnet(one, private_routes) for one in layout.system]
         for subnet in system:
             cdk.Tags.of(subnet).add(INTERNAL_LOAD_BALANCER_TAG, "1")

@@ -8,8 +8,15 @@ from disagg.catalog.source import Source
 
 Platform = Literal["eks", "hyperpod"]
 Exposure = Literal["device_plugin", "dra"]
-Option = Literal["monitoring", "keda", "leader_worker_set"]
-"""A switch of the section `add_ons`."""
+Option = Literal["monitoring", "keda", "leader_worker_set", "karpenter"]
+"""What an environment may want besides: a switch of `add_ons`, or how its nodes are made."""
+SWITCHES: Mapping[Option, str] = {
+    "monitoring": "add_ons.monitoring",
+    "keda": "add_ons.keda",
+    "leader_worker_set": "add_ons.leader_worker_set",
+    "karpenter": "capacity.provisioner: karpenter",
+}
+"""The key of the file that asks for an option."""
 
 WAVES = (
     "HyperPod packages",
@@ -47,7 +54,7 @@ class Chart:
     exposures: tuple[Exposure, ...] = ("device_plugin", "dra")
     """How nodes give GPUs and EFA devices to pods where it is installed."""
     option: Option | None = None
-    """Installed when `add_ons` says so. None: always, on its platforms."""
+    """Installed when the file asks for it (`SWITCHES`). None: always, on its platforms."""
     brings: tuple[str, ...] = ()
     """Custom kinds others may use once it is installed, as `Kind.group`."""
     contains: tuple[str, ...] = ()

@@ -17,6 +17,12 @@ from disagg.catalog.chart import (
     Platform,
 )
 from disagg.catalog.instances import INSTANCE_TYPES, node_type
+from disagg.catalog.karpenter import (
+    KARPENTER,
+    KARPENTER_NAMESPACE,
+    KARPENTER_SERVICE_ACCOUNT,
+    KARPENTER_VERSION,
+)
 from disagg.catalog.source import Kind, Source
 
 
@@ -134,6 +140,37 @@ _LOAD_BALANCER = Chart(
         "kubernetes-sigs/aws-load-balancer-controller v3.5.0"
         " helm/aws-load-balancer-controller/values.yaml, docs/deploy/installation.md (Argo CD)",
         "2026-08-03",
+    ),
+)
+
+_KARPENTER = Chart(
+    name=KARPENTER,
+    repository="oci://public.ecr.aws/karpenter",
+    version=KARPENTER_VERSION,
+    app_version=KARPENTER_VERSION,
+    namespace=KARPENTER_NAMESPACE,
+    wave=CONTROLLER_WAVE,
+    platforms=("eks",),
+    option="karpenter",
+    brings=("EC2NodeClass.karpenter.k8s.aws", "NodePool.karpenter.sh"),
+    values={
+        "serviceAccount": {"create": True, "name": KARPENTER_SERVICE_ACCOUNT},
+        "controller": {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}}},
+        "settings": {
+            "eksControlPlane": True,
+            "featureGates": {"staticCapacity": True, "reservedCapacity": True},
+        },
+    },
+    acts_in_aws=True,
+    environment_values=("karpenter",),
+    why=(
+        "Makes and ends the GPU nodes of static node pools. Static capacity is alpha and off by"
+        " default. Its two pods stand on the system nodes, never on nodes it makes."
+    ),
+    source=_read(
+        "aws/karpenter-provider-aws@1d927085d charts/karpenter/values.yaml, website"
+        " reference/settings.md and getting started (requests)",
+        "2026-08-21",
     ),
 )
 
@@ -331,6 +368,7 @@ _DCGM = Chart(
 _CHARTS = (
     HYPERPOD,
     _LOAD_BALANCER,
+    _KARPENTER,
     _LEADER_WORKER_SET,
     _KEDA,
     _PROMETHEUS,

@@ -146,6 +146,20 @@ _AGENTS = (
             f"{_EKS_CHARTS}aws-load-balancer-controller/values.yaml (v3.5.0)", "2026-08-03"
         ),
     ),
+    Agent(
+        name="karpenter",
+        comes_with="karpenter",
+        replicas=2,
+        cpu_milli=1_000,
+        memory_mib=1_024,
+        tolerates=(_CRITICAL,),
+        priority_class=_IN_CLUSTER,
+        source=_published(
+            "aws/karpenter-provider-aws@1d927085d charts/karpenter/values.yaml; it asks for what"
+            " charts.py gives it",
+            "2026-08-21",
+        ),
+    ),
     *(
         Agent(
             name=name,

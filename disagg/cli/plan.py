@@ -8,6 +8,7 @@ import typer
 from disagg.bench.asking import Choice
 from disagg.catalog.amis import AL2023
 from disagg.catalog.dra import DRA
+from disagg.catalog.karpenter import KARPENTER
 from disagg.catalog.prices import PRICED_REGION
 from disagg.checks.environment import load_environment
 from disagg.cli.output import EnvironmentFile, Format, FormatOption, emit, now, stdout, warn
@@ -236,6 +237,11 @@ def _about_nodes(made: Plan) -> list[str]:
         lines.append(
             f"HyperPod tests each new GPU node for about {made.node_test_hours:g} h before it takes"
             " pods (published)."
+        )
+    if made.provisioner == KARPENTER:
+        lines.append(
+            "Karpenter makes the GPU nodes, from a static node pool for each group; they are in no"
+            " stack."
         )
     if made.device_exposure == DRA:
         lines.append("GPUs and EFA devices are claimed from DRA drivers, near each other.")

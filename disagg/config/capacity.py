@@ -102,7 +102,7 @@ CapacitySource = OnDemand | Reservation | CapacityBlock | TrainingPlan
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class GpuGroup:
-    """GPU nodes of one type in the fabric zone: an EKS node group or a HyperPod instance group."""
+    """GPU nodes of one type in the fabric zone: an EKS node group, node pool or HyperPod group."""
 
     instance_type: Annotated[str, Field(examples=["p6-b200.48xlarge"])]
     """A GPU type of the catalogue, by its EC2 name on HyperPod too; it decides GPUs, EFA devices
@@ -126,6 +126,10 @@ class GpuGroup:
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Capacity:
     """GPU node groups: `prefill` and `decode` for separate nodes, `shared` for colocation."""
+
+    provisioner: Literal["managed_node_groups", "karpenter"] = "managed_node_groups"
+    """What makes the GPU nodes on `platform: eks`. `karpenter`: a static node pool for each group
+    in place of a managed node group, with the same interfaces, labels and taints."""
 
     prefill: GpuGroup | None = None
     """Nodes of the prefill pods, with `serving.placement: separate_nodes`."""

@@ -12,7 +12,7 @@ from disagg.catalog.resources import (
 )
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
-from disagg.local import compare_storage, owned
+from disagg.local import compare_karpenter, compare_storage, owned
 from disagg.local.aws import (
     readback,
     readback_delivery,
@@ -24,6 +24,7 @@ from disagg.local.aws import (
 from disagg.local.aws.endpoint import AwsEndpoint
 from disagg.local.aws.readback import Cluster, LaunchTemplate, NodeGroup
 from disagg.local.aws.readback_hyperpod import HyperPod, find_hyperpod
+from disagg.local.aws.readback_karpenter import Karpenter, find_karpenter
 from disagg.local.compare_access import access_facts, endpoint_facts
 from disagg.local.compare_ami import disk_facts, node_labels
 from disagg.local.compare_delivery import delivery_facts
@@ -57,11 +58,13 @@ class Created:
     permissions: dict[str, compare_storage.Permissions]
     """What those who read and write stores of weights may do, by namespace and service account."""
     security_groups: dict[str, readback_network.SecurityGroup]
-    """Groups of the GPU nodes' interfaces, by id."""
+    """Groups of the VPC, by id."""
     roles: tuple[readback_iam.Role, ...]
     """Roles that CloudFormation made for the environment's stacks."""
     hyperpod: HyperPod | None = None
     """The HyperPod cluster that has the name of the EKS cluster; None: none."""
+    karpenter: Karpenter | None = None
+    """What Karpenter finds in the account; None: nothing acts for it."""
     capabilities: tuple[readback_delivery.Capability, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     """SSM parameters of the account and region, by name."""
@@ -72,16 +75,7 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
     eks, ec2 = endpoint.client("eks"), endpoint.client("ec2")
     cluster = readback.read_cluster(eks, cluster_name)
     node_groups = readback.read_node_groups(eks, ec2, cluster_name)
-    templates = [group.launch_template for group in node_groups if group.launch_template]
-    groups = {
-        one
-        for template in templates
-        for card in template.interfaces
-        for one in card.security_group_ids
-    }
     hyperpod = find_hyperpod(endpoint.client("sagemaker"), cluster_name)
-    if hyperpod is not None:
-        groups |= {one for group in hyperpod.groups for one in group.security_group_ids}
     identities = readback.read_pod_identities(eks, cluster_name)
     iam = endpoint.client("iam")
     return Created(
@@ -104,8 +98,9 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
             if one.service_account in {MODEL_LOADER, MODEL_SERVER}
         },
         security_groups={
-            one: readback_network.read_security_group(ec2, one) for one in sorted(groups)
+            one.id: one for one in readback_network.read_security_groups(ec2, cluster.vpc_id)
         },
+        karpenter=find_karpenter(endpoint.client, identities),
         capabilities=readback_delivery.read_capabilities(eks, cluster_name),
         parameters=readback_delivery.read_parameters(endpoint.client("ssm"), "/"),
         roles=readback_iam.read_roles(endpoint.client("iam"), f"{prefix}-"),
@@ -126,6 +121,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
         for group in plan.groups:
             facts += _node_group(environment, group, created)
     facts += hyperpod_facts(environment, plan, created)
+    facts += compare_karpenter.karpenter_facts(environment, created)
     facts += _storage(environment, created)
     facts += [
         Fact(about=about, planned=planned, created=found)
@@ -197,11 +193,14 @@ def _cluster(environment: Environment, created: Created) -> Iterator[Fact]:
     )
     yield Fact(
         about="cluster: Pod Identity",
-        planned=[
-            "kube-system/aws-load-balancer-controller",
-            "kube-system/aws-node",
-            *compare_storage.identities(environment, store_of(environment)),
-        ],
+        planned=sorted(
+            (
+                "kube-system/aws-load-balancer-controller",
+                "kube-system/aws-node",
+                *compare_karpenter.identities(environment),
+                *compare_storage.identities(environment, store_of(environment)),
+            )
+        ),
         created=sorted(f"{one.namespace}/{one.service_account}" for one in created.pod_identities),
     )
 
@@ -284,7 +283,7 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
             planned=[(*GPU_TAINT, "NO_SCHEDULE")],
             created=[(taint.key, taint.value, taint.effect) for taint in group.taints],
         )
-        capacity_type = "CAPACITY_BLOCK" if plan.source == "capacity_block" else "ON_DEMAND"
+        capacity_type, market = compare_karpenter.bought(environment, plan)
         yield Fact(
             about=f"{name}: capacity type", planned=capacity_type, created=group.capacity_type
         )
@@ -305,7 +304,7 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
         template = group.launch_template
         yield Fact(about=f"{name}: launch template", planned=True, created=template is not None)
         if template is not None:
-            yield from _launch_template(name, plan, template, created)
+            yield from _launch_template(name, plan, template, created, market)
             yield Fact(
                 about=f"{name}: placement group",
                 planned=plan.placement_group,
@@ -318,15 +317,14 @@ def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> 
 
 
 def _launch_template(
-    name: str, plan: GroupPlan, template: LaunchTemplate, created: Created
+    name: str, plan: GroupPlan, template: LaunchTemplate, created: Created, market: str
 ) -> Iterator[Fact]:
     yield Fact(
         about=f"{name}: instance type", planned=plan.instance_type, created=template.instance_type
     )
-    wanted = ("capacity-block" if plan.source == "capacity_block" else "", plan.reservation)
     yield Fact(
         about=f"{name}: market, reservation",
-        planned=wanted,
+        planned=(market, plan.reservation),
         created=(template.market_type, template.reservation),
     )
     cards = [(one.card, one.device, one.type) for one in template.interfaces]

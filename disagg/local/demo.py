@@ -16,6 +16,7 @@ from disagg.local.aws.endpoint import AwsEndpoint, Target
 from disagg.local.aws.holdings import holdings
 from disagg.local.compare import Created, compare, read_created
 from disagg.local.facts import Fact
+from disagg.local.karpenter import with_node_pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ def write(environment: Environment, dist: Path, tell: Tell, *, engines: bool = F
 
 
 def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
-    """Deploy the stacks to an AWS endpoint of our own, and return what boto3 reads there."""
+    """Deploy the stacks to an AWS endpoint of our own, and return what boto3 reads there.
+
+    Where Karpenter makes the nodes, with what it would make of the manifests.
+    """
     target = Target(account=environment.aws.account, region=environment.aws.region)
     with tempfile.TemporaryDirectory(prefix="disagg-demo-") as directory:
         tell(Step("AWS endpoint on this machine"))
@@ -117,7 +121,7 @@ def deploy(environment: Environment, written: Written, tell: Tell) -> Created:
             tell(Step("Read back with boto3"))
             created = read_created(endpoint, environment.cluster_name, environment.stack_prefix)
             tell(Done(f"{len(created.node_groups)} node groups, {len(created.subnets)} subnets"))
-            return created
+            return with_node_pools(created, written.manifests)
 
 
 def refuse(facts: list[Fact], environment: Environment) -> None:

@@ -14,6 +14,7 @@ from disagg.local.aws.endpoint import AwsEndpoint, Target
 from disagg.local.aws.holdings import holdings
 from disagg.local.compare import Created, compare, read_created
 from disagg.local.demo import Done, Sign, Step, Tell, refuse
+from disagg.local.karpenter import with_node_pools
 
 
 def rehearse_fleet(checked: CheckedFleet, dist: Path, tell: Tell) -> dict[str, Created]:
@@ -35,7 +36,7 @@ def rehearse_fleet(checked: CheckedFleet, dist: Path, tell: Tell) -> dict[str, C
     _refuse_what_others_own(checked)
     tell(Step(f"Manifests and templates of {len(everything)} environments, judged by all engines"))
     files = {one.environment.name: one.file for one in checked.members}
-    artifacts.write_fleet(
+    written = artifacts.write_fleet(
         checked.fleet.name,
         stages,
         dist,
@@ -44,7 +45,11 @@ def rehearse_fleet(checked: CheckedFleet, dist: Path, tell: Tell) -> dict[str, C
     )
     base = dist / checked.fleet.name
     tell(Done(f"nothing refused, for {base.as_posix()}/"))
-    created = _deploy(everything, base / "stacks", tell)
+    deployed = _deploy(everything, base / "stacks", tell)
+    created = {
+        environment.name: with_node_pools(deployed[environment.name], one.manifests)
+        for environment, one in zip(everything, written, strict=True)
+    }
     for environment in everything:
         tell(Step(f"{environment.name}: compared with the plan"))
         facts = compare(environment, created[environment.name])

@@ -3,6 +3,7 @@
 from disagg.catalog.chart import Chart, Exposure, Option
 from disagg.catalog.charts import charts_for
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import by_karpenter
 
 
 def exposure_of(environment: Environment) -> Exposure:
@@ -23,6 +24,7 @@ def installed(environment: Environment) -> tuple[Chart, ...]:
         "monitoring": add_ons.monitoring,
         "keda": add_ons.keda,
         "leader_worker_set": add_ons.leader_worker_set,
+        "karpenter": by_karpenter(environment),
     }
     options = frozenset(name for name, on in switches.items() if on)
     charts = charts_for(environment.cluster.platform, exposure_of(environment), options)

@@ -2,6 +2,7 @@
 
 from disagg.config.environment import Environment
 from disagg.config.weights import HuggingFace
+from disagg.planner.karpenter import by_karpenter
 
 INTERFACE_ENDPOINTS = (
     "ec2",
@@ -19,6 +20,9 @@ INTERFACE_ENDPOINTS = (
 Source: EKS user guide "private clusters"; `eks-auth` serves Pod Identity. Read 2026-11-23.
 """
 
+KARPENTERS = ("sqs", "ssm")
+"""What Karpenter calls beside them: its queue, and the parameters that name AMIs."""
+
 GATEWAY_ENDPOINTS = ("s3",)
 """S3 carries the layers of images in ECR, and model weights; a gateway endpoint is free."""
 
@@ -26,8 +30,13 @@ GATEWAY_ENDPOINTS = ("s3",)
 def interface_endpoints(environment: Environment) -> tuple[str, ...]:
     """Return the services an environment calls through its VPC, sorted.
 
-    Secrets Manager is among them when a hub token is read from it.
+    Secrets Manager is among them when a hub token is read from it, and what Karpenter calls where
+    it makes the nodes.
     """
     weights = environment.serving.weights
     token = not isinstance(weights, HuggingFace) and weights.token_secret
-    return tuple(sorted((*INTERFACE_ENDPOINTS, *(["secretsmanager"] if token else []))))
+    more = [
+        *(["secretsmanager"] if token else []),
+        *(KARPENTERS if by_karpenter(environment) else []),
+    ]
+    return tuple(sorted((*INTERFACE_ENDPOINTS, *more)))

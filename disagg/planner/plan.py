@@ -72,6 +72,8 @@ class Plan:
     placement: str
     device_exposure: str
     """Who hands out GPUs and EFA devices: `device_plugin` or `dra`."""
+    provisioner: str
+    """What makes the GPU nodes: `managed_node_groups`, `karpenter` or `hyperpod`."""
     groups: tuple[GroupPlan, ...]
     nodes: tuple[NodePlan, ...]
     pods: tuple[tuple[PodPlan, int], ...]
@@ -168,6 +170,7 @@ def make_plan(environment: Environment, prices: Prices) -> Plan:
         model=serving.model,
         placement=serving.placement,
         device_exposure=capacity.device_exposure,
+        provisioner="hyperpod" if hyperpod else capacity.provisioner,
         groups=group_plans,
         nodes=filled,
         pods=tuple((pod(role, serving, capacity), counted[role]) for role in roles),

@@ -12,11 +12,13 @@ from disagg.config.capacity import (
     TrainingPlan,
 )
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import by_karpenter
 from disagg.planner.layout import groups
 
 SCALE_DOWN_BEFORE_END = timedelta(minutes=40)
-"""When EKS scales the node group of a Capacity Block to zero. Source: EKS user guide "Create a
-managed node group with Capacity Blocks for ML", read 2026-11-23."""
+"""When EKS scales the node group of a Capacity Block to zero. Karpenter begins to drain then, which
+is 10 minutes before EC2 ends instances. Source: EKS user guide "Create a managed node group with
+Capacity Blocks for ML", read 2026-11-23; Karpenter documentation, tasks/odcrs, 1.14."""
 TERMINATION_BEFORE_END = timedelta(minutes=30)
 """When EC2 begins to end its instances. Source: EC2 user guide "Capacity Blocks for ML"."""
 
@@ -73,15 +75,25 @@ def block_times(block: Ending) -> BlockTimes:
     )
 
 
-def block_message(environment: str, names: tuple[str, ...], block: Ending) -> str:
-    """Return what is said before a block ends: what happens when, and where the runbook is."""
+def block_message(
+    environment: str, names: tuple[str, ...], block: Ending, *, karpenter: bool = False
+) -> str:
+    """Return what is said before a block ends: what happens when, and where the runbook is.
+
+    Args:
+        environment: Its name.
+        names: The groups that the block is for.
+        block: What ends.
+        karpenter: Whether Karpenter makes their nodes. It drains them when EKS would empty a group.
+    """
     times = block_times(block)
     who = " and ".join(f"capacity.{name}" for name in names)
     if isinstance(block, TrainingPlan):
         then = f"SageMaker begins to take its nodes back at {times.termination:%H:%M} UTC"
     else:
+        who_empties = "Karpenter begins to drain" if karpenter else "EKS scales the group to zero"
         then = (
-            f"EKS scales the group to zero at {times.scale_down:%H:%M} UTC and EC2 begins to end"
+            f"{who_empties} at {times.scale_down:%H:%M} UTC and EC2 begins to end"
             f" instances at {times.termination:%H:%M} UTC"
         )
     return (
@@ -108,7 +120,9 @@ def messages(environment: Environment) -> tuple[tuple[str, datetime, str], ...]:
         (
             short_name(source),
             block_times(source).drain,
-            block_message(environment.name, tuple(members), source),
+            block_message(
+                environment.name, tuple(members), source, karpenter=by_karpenter(environment)
+            ),
         )
         for source, members in ending(environment.capacity).items()
     )
@@ -180,7 +194,8 @@ def placement_group_of(environment: Environment, name: str) -> str | None:
     | reservation made in none | none | fabric, warned of (DISAGG-RSV-007) | none |
     | Capacity Block | none | refused (DISAGG-RSV-005) | none |
 
-    HyperPod has none to name: it places its nodes itself.
+    HyperPod has none to name: it places its nodes itself. With Karpenter none is made, since a node
+    class must know its name (DISAGG-KRP-003): only a reservation has one.
 
     Source: aws-parallelcluster validators, as in `checks/environment/reservation_rules.py`.
     """
@@ -196,7 +211,7 @@ def placement_group_of(environment: Environment, name: str) -> str | None:
 def makes_placement_group(environment: Environment) -> bool:
     """Tell whether the environment makes a placement group of its own."""
     capacity = environment.capacity
-    if environment.cluster.platform == "hyperpod":
+    if environment.cluster.platform == "hyperpod" or by_karpenter(environment):
         return False
     if capacity.placement_group != "auto":
         return capacity.placement_group == "cluster"

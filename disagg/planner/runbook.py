@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from disagg.config.capacity import GpuGroup, TrainingPlan
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import by_karpenter, pool_name
 from disagg.planner.plan import Plan
 from disagg.planner.reservations import (
     BlockTimes,
@@ -102,7 +103,23 @@ _PLAN = {
     "kinds": """\
 Deep health checks take about two hours before new nodes serve: begin that much earlier.""",
 }
-"""What differs between the two, by place in the text."""
+_KARPENTERS = _BLOCK | {
+    "rows": """\
+| {scale_down} | Karpenter begins to drain the nodes of {groups}, for 10 minutes |
+| {termination} | EC2 begins to end what still runs |
+""",
+    "empty": """Empty the group{plural} before Karpenter does, so that nothing starts there again.
+
+{scale}""",
+    "no_node": """The node class then selects the new block; apply
+   the manifests again after that, since node class and pool are among them.""",
+    "before": """Before that a node cannot start:
+   `kubectl describe nodepool,nodeclaim` says so, and Karpenter tries again.""",
+    "kinds": """\
+Going from a Capacity Block to on-demand capacity or back changes the node class: nodes that run
+stay as they are.""",
+}
+"""What differs between the three, by place in the text."""
 
 
 def runbooks(environment: Environment) -> dict[str, str]:
@@ -156,7 +173,11 @@ def _page(environment: Environment, members: Mapping[str, GpuGroup], source: End
         **_times(block_times(source)),
         **_commands(environment, members),
     }
-    parts = _PLAN if isinstance(source, TrainingPlan) else _BLOCK
+    parts = _BLOCK
+    if isinstance(source, TrainingPlan):
+        parts = _PLAN
+    elif by_karpenter(environment):
+        parts = _KARPENTERS
     filled = {place: text.format(**known) for place, text in parts.items()}
     return _TEXT.format(**known, **filled)
 
@@ -180,6 +201,11 @@ def _commands(environment: Environment, members: Mapping[str, GpuGroup]) -> dict
             for one in selectors
         ),
         "scale": "\n".join(
+            f"       kubectl scale nodepool {pool_name(environment, name)} --replicas=0"
+            for name in members
+        )
+        if by_karpenter(environment)
+        else "\n".join(
             f"       aws eks update-nodegroup-config --cluster-name {environment.cluster_name} \\\n"
             "         --nodegroup-name"
             f' "$(aws ssm get-parameter --name {parameter}/{name}-node-group'

@@ -9,7 +9,9 @@ from disagg.catalog.chart import ARGOCD, HYPERPOD_WAVE, IN_CLUSTER
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.models import MODELS
 from disagg.catalog.regions import REGIONS
+from disagg.config.delivery import GitRepository
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import by_karpenter, pool_name
 from disagg.planner.layout import groups
 from disagg.planner.plan import Plan
 from disagg.planner.weights import MODEL_LOADER, store_of
@@ -139,9 +141,10 @@ def _serving(made: Plan, environment: Environment, how: Commands) -> Iterator[St
         f"capacity.{name}.desired_nodes to {group.nodes}"
         for name, group in groups(environment.capacity).items()
     )
+    karpenter = by_karpenter(environment)
     yield [
         f"Start the GPU nodes: {from_then_on(made, gpu_nodes=True)}. Set {sizes}.",
-        how.verb("deploy"),
+        *(_node_pools(environment, how) if karpenter else [how.verb("deploy")]),
     ]
     request = json.dumps({"model": environment.serving.model, "prompt": "Hello", "max_tokens": 8})
     yield [
@@ -154,11 +157,27 @@ def _serving(made: Plan, environment: Environment, how: Commands) -> Iterator[St
     protected = environment.cluster.deletion_protection
     first = ", deletion_protection set to false and deployed before" if protected else ""
     kept = "keys, logs and the model bucket" if _owned(environment) else "keys and logs"
+    again = "as before" if karpenter else "and deploy again"
     yield [
-        f"When done, set desired_nodes to 0 and deploy again, or remove all but {kept}{first}.",
+        f"When done, set desired_nodes to 0 {again}, or remove all but {kept}{first}.",
         *([f"kubectl delete -f {how.base}/argocd/root.yaml"] if git else []),
         f"kubectl delete -f {manifests}",
+        # Why: nobody but Karpenter ends its nodes, and it goes with the cluster.
+        *(["kubectl get nodeclaims      # go on when none is left"] if karpenter else []),
         how.cdk_with("destroy --all"),
+    ]
+
+
+def _node_pools(environment: Environment, how: Commands) -> list[str]:
+    """Return the commands that give Karpenter its node pools, by hand or by Git, and wait."""
+    git = environment.delivery.git if environment.delivery else None
+    pools = " ".join(pool_name(environment, name) for name in groups(environment.capacity))
+    given = [f"kubectl apply -f {how.base}/manifests/15-gpu-nodes.yaml"]
+    return [
+        how.verb("synth"),
+        *(_push(environment, git, how.base) if git else given),
+        f"kubectl wait --for=condition=Ready nodepool {pools}",
+        "kubectl get nodeclaims -o wide",
     ]
 
 
@@ -203,12 +222,18 @@ def _install(environment: Environment, base: str) -> list[str]:
     delivery = environment.delivery
     if delivery is None or delivery.git is None:
         return [f"helmfile sync --file {base}/charts/helmfile.yaml"]
-    git = delivery.git
+    return [
+        *_push(environment, delivery.git, base),
+        *(_argocd_of_aws(environment) if delivery.argocd_capability else ()),
+        f"kubectl apply -f {base}/argocd/root.yaml",
+    ]
+
+
+def _push(environment: Environment, git: GitRepository, base: str) -> list[str]:
+    """Return the commands that hand over to an Argo CD what was written."""
     return [
         f"cp -r {base}/. <checkout of {git.repo_url}>/{git.path}/",
         f"git add {git.path} && git commit -m {environment.name} && git push",
-        *(_argocd_of_aws(environment) if delivery.argocd_capability else ()),
-        f"kubectl apply -f {base}/argocd/root.yaml",
     ]
 
 

@@ -5,10 +5,12 @@ from typing import Any
 from cdk8s import App
 
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import by_karpenter
 from disagg.planner.weights import store_of
 from disagg_k8s.baseline import BaselinePool
 from disagg_k8s.devices import DeviceClaims, by_claim
 from disagg_k8s.disruption import DisruptionBudgets
+from disagg_k8s.gpu_nodes import GpuNodes
 from disagg_k8s.identity import ServiceAccounts
 from disagg_k8s.manifest import Concern
 from disagg_k8s.model_loading import ModelLoading
@@ -43,6 +45,11 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
         "00-namespaces": Namespaces(app, "Namespaces", environment=environment),
         "05-priority-classes": PriorityClasses(app, "PriorityClasses", environment=environment),
         "10-service-accounts": ServiceAccounts(app, "ServiceAccounts", environment=environment),
+        **(
+            {"15-gpu-nodes": GpuNodes(app, "GpuNodes", environment=environment)}
+            if by_karpenter(environment)
+            else {}
+        ),
         "20-network-policies": NetworkPolicies(app, "NetworkPolicies", environment=environment),
         **(
             {"25-device-claims": DeviceClaims(app, "DeviceClaims", environment=environment)}

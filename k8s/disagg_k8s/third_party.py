@@ -7,6 +7,7 @@ from typing import Any
 from disagg.catalog.chart import Chart
 from disagg.config.environment import Environment
 from disagg.planner.add_ons import before, installed
+from disagg.planner.karpenter import queue_name
 
 _READY_SECONDS = 600
 _OCI = "oci://"
@@ -26,6 +27,12 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
         "region": {"region": region},
         "global": {"global": {"region": region}},
         "vpc": {"vpcTags": tags} if existing is None else {"vpcId": existing.vpc_id},
+        "karpenter": {
+            "settings": {
+                "clusterName": environment.cluster_name,
+                "interruptionQueue": queue_name(environment),
+            }
+        },
     }
     return {one.name: _values(one, known) for one in installed(environment)}
 
@@ -33,7 +40,9 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
 def _values(chart: Chart, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     values = copy.deepcopy(dict(chart.values))
     for name in chart.environment_values:
-        values |= known[name]
+        for key, value in known[name].items():
+            both = isinstance(value, dict) and key in values
+            values[key] = {**values[key], **value} if both else value
     return values
 
 

@@ -5,6 +5,12 @@ import aws_cdk as cdk
 from disagg.catalog.resources import LABEL_NODE_ENVIRONMENT
 from disagg.config.capacity import CapacityBlock, GpuGroup, Reservation
 from disagg.config.environment import Environment
+from disagg.planner.karpenter import (
+    by_karpenter,
+    fabric_tags,
+    instance_profile_name,
+    queue_name,
+)
 from disagg.planner.layout import groups
 from disagg.planner.reservations import (
     FABRIC,
@@ -22,6 +28,8 @@ from disagg_constructs import (
     ExistingNetwork,
     GpuNodeGroup,
     GpuNodeGroupProps,
+    Karpenter,
+    KarpenterProps,
     Network,
     Reserved,
 )
@@ -29,7 +37,10 @@ from disagg_stacks.base import EnvironmentStack, tags_of
 
 
 class CapacityStack(EnvironmentStack):
-    """EFA security group, placement group, and one GPU node group for each group of the file."""
+    """EFA security group, placement group, and one GPU node group for each group of the file.
+
+    With Karpenter: what it needs to make the nodes itself, and no node group.
+    """
 
     def __init__(
         self,
@@ -56,10 +67,34 @@ class CapacityStack(EnvironmentStack):
             ),
         )
         self.publish("efa-security-group-id", self.fabric.security_group.security_group_id)
-        self.node_groups = {name: self._node_group(name, plan) for name, plan in plans.items()}
+        karpenter = by_karpenter(environment)
+        self.node_groups = {
+            name: self._node_group(name, plan) for name, plan in plans.items() if not karpenter
+        }
+        self.karpenter = self._karpenter() if karpenter else None
         for name, group in self.node_groups.items():
             self.publish(f"{name}-node-group", group.node_group_name)
         self.block_end = self._block_end()
+
+    def _karpenter(self) -> Karpenter:
+        """Return what Karpenter needs to make the nodes, which then are in no stack."""
+        environment = self._environment
+        for key, value in fabric_tags(environment).items():
+            cdk.Tags.of(self.fabric.security_group).add(key, value)
+        assert isinstance(self._cluster, EksCluster)  # noqa: S101  Why: DISAGG-KRP-002.
+        made = Karpenter(
+            self,
+            "Karpenter",
+            props=KarpenterProps(
+                cluster_name=environment.cluster_name,
+                cluster_arn=self._cluster.cluster_arn,
+                queue_name=queue_name(environment),
+                instance_profile_name=instance_profile_name(environment),
+            ),
+        )
+        self.publish("karpenter-queue", made.queue.queue_name)
+        self.publish("gpu-node-role-arn", made.node_role.role_arn)
+        return made
 
     def _block_end(self) -> BlockEnd | None:
         """Return the messages before Capacity Blocks end; None where there are none."""

@@ -5,6 +5,7 @@ import aws_cdk as cdk
 from disagg.config.environment import Environment
 from disagg.config.existing import ExistingNetwork as ExistingConfig
 from disagg.planner.endpoints import interface_endpoints
+from disagg.planner.karpenter import by_karpenter, fabric_tags
 from disagg_constructs import ExistingNetwork, ExistingNetworkProps, Network, NetworkProps
 from disagg_stacks.base import EnvironmentStack
 
@@ -36,6 +37,7 @@ class NetworkStack(EnvironmentStack):
                     availability_zone_ids=plan.availability_zone_ids,
                     fabric_zone_id=plan.fabric_zone_id,
                     interface_endpoints=interface_endpoints(environment),
+                    fabric_tags=fabric_tags(environment) if by_karpenter(environment) else {},
                 ),
             )
         )

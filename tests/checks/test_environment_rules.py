@@ -52,6 +52,7 @@ def plan(**more: Any) -> dict[str, Any]:
 
 PLAN = "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march"
 HYPERPOD = {"cluster.platform": "hyperpod"}
+KARPENTER, MANAGED = {"capacity.provisioner": "karpenter"}, "managed_node_groups"
 GIT = "delivery.git"
 URL, TREE = "https://git.example.com/platform.git", "environments/pilot"
 GROUP_ID = "94482488-3041-7026-18f3-be45837cd0e4"
@@ -110,6 +111,10 @@ LLAMA = {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_cont
 SMALL = {"replicas": 8, "tensor_parallel": 1, "shm_gib": 16}
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
 PREFILL, DECODE = "capacity.prefill.source", "capacity.decode.source"
+IN_A_CLUSTER_OF_OTHERS = existing_network() | {
+    "cluster.existing": CLUSTER,
+    "cluster.administrators": REMOVE,
+}
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/gpu"
 PAIRS: dict[str, Pair] = {
     "DISAGG-ADD-001": Pair(
@@ -462,6 +467,23 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-DEV-011": Pair(
         {"capacity.decode.ami": "bottlerocket", "cluster.platform": "hyperpod"},
         {"capacity.decode.ami": "al2023", "cluster.platform": "hyperpod"},
+    ),
+    "DISAGG-KRP-001": Pair(KARPENTER | HYPERPOD, KARPENTER),
+    "DISAGG-KRP-002": Pair(
+        KARPENTER | IN_A_CLUSTER_OF_OTHERS,
+        {"capacity.provisioner": MANAGED} | IN_A_CLUSTER_OF_OTHERS,
+    ),
+    "DISAGG-KRP-003": Pair(
+        KARPENTER | {"capacity.placement_group": "cluster"},
+        {"capacity.placement_group": "cluster", "capacity.provisioner": MANAGED},
+    ),
+    "DISAGG-KRP-004": Pair(
+        KARPENTER | {PREFILL: od(id=None, resource_group=GROUP)},
+        KARPENTER | {PREFILL: od()},
+    ),
+    "DISAGG-KRP-005": Pair(
+        KARPENTER | {"aws.tags": {"karpenter.sh/nodepool": "x"}},
+        KARPENTER | {"aws.tags": {"karpenter": "x"}},
     ),
     "DISAGG-DEV-003": Pair(
         {"capacity.decode.ami": "bottlerocket"},

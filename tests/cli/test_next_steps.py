@@ -136,3 +136,26 @@ def test_the_plan_lists_what_is_installed(capsys: pytest.CaptureFixture[str], ro
     assert main(["plan", str(root / "environments/pilot.yaml")]) == 0
     said = capsys.readouterr().out
     assert "Charts to install: aws-load-balancer-controller 3.5.0, nvidia-device-plugin" in said
+
+
+def test_with_karpenter_nodes_start_by_a_manifest_and_are_gone_before_the_stacks() -> None:
+    found = commands(capacity__provisioner="karpenter")
+    pools = found.index("kubectl apply -f dist/pilot/manifests/15-gpu-nodes.yaml")
+    assert (
+        found[pools + 1] == "kubectl wait --for=condition=Ready nodepool pilot-prefill pilot-decode"
+    )
+    assert pools > found.index("helmfile sync --file dist/pilot/charts/helmfile.yaml")
+    assert sum(line.startswith("disagg deploy") for line in found) == 1
+    assert found[pools - 1] == "disagg synth environments/pilot.yaml"
+    assert [line.partition(" ")[0] for line in found[-3:]] == ["kubectl", "kubectl", "make"]
+    assert found[-2].startswith("kubectl get nodeclaims")
+
+
+def test_with_karpenter_and_git_its_pools_are_pushed_and_not_applied() -> None:
+    found = commands(capacity__provisioner="karpenter", delivery={"git": GIT})
+    assert not any("15-gpu-nodes" in line for line in found)
+    assert sum("git commit" in line for line in found) == 2
+
+
+def test_without_karpenter_nobody_speaks_of_its_kinds() -> None:
+    assert not any("nodepool" in line or "nodeclaims" in line for line in commands())

@@ -21,12 +21,13 @@ from disagg.config.yaml_reader import read_text
 from disagg.errors import InvalidInputError
 from disagg.local.aws.holdings import holdings, put
 from disagg.local.compare import compare, read_created
+from disagg.local.karpenter import with_node_pools
 
 pytestmark = pytest.mark.slow
 
 STRENGTH = 3
 AXES = {
-    "platform": ("eks", "hyperpod"),
+    "platform": ("eks", "karpenter", "hyperpod"),
     "source": ("on_demand", "reservation", "capacity_block", "training_plan"),
     "type": (
         "p6-b200.48xlarge",
@@ -102,11 +103,13 @@ def text_of(row: Row) -> str:
     roles = ("shared",) if row["placement"] == "colocate" else ("prefill", "decode")
     edits: dict[str, Any] = {
         "name": "row",
-        "cluster.platform": row["platform"],
+        "cluster.platform": "hyperpod" if row["platform"] == "hyperpod" else "eks",
         "cluster.kubernetes_version": row["version"],
         "capacity": {**dict.fromkeys(roles, group), "device_exposure": row["exposure"]},
         "serving.placement": row["placement"],
     }
+    if row["platform"] == "karpenter":
+        edits["capacity"]["provisioner"] = "karpenter"
     half = row["placement"] == "colocate"
     # Why: g7e has an EFA device for two GPUs, so a pod has two GPUs at least.
     prefill = 4 if row["type"].startswith("g7e") else 1
@@ -153,7 +156,8 @@ def test_a_row_is_deployed_as_planned(
     assert judged(sorted(stacks.glob("*.template.json"))) == []
     put(holdings(environment), environment.aws.account, environment.aws.region)
     deployed(aws, stacks)
-    facts = compare(environment, read_created(Endpoint(aws), environment.cluster_name))
+    created = read_created(Endpoint(aws), environment.cluster_name)
+    facts = compare(environment, with_node_pools(created, written.manifests))
     assert [one.about for one in facts if not one.agrees] == []
 
 

@@ -216,3 +216,26 @@ def test_the_first_step_asks_for_quota_only_where_nodes_are_bought_on_demand(tmp
     both = first(OTHER, BLOCK)
     assert "vCPUs" not in both
     assert f"--capacity-reservation-ids cr-00000000 {ONE['id']}" in both
+
+
+def test_where_karpenter_makes_the_nodes_message_and_runbook_are_about_it() -> None:
+    edits = {"capacity__prefill__source": BLOCK, "capacity__decode__source": BLOCK}
+    one = checked("pilot", capacity__provisioner="karpenter", **edits).environment
+    ((_, _, text),) = messages(one)
+    assert "Karpenter begins to drain at 10:50 UTC" in text
+    assert "EKS" not in text
+    (page,) = runbooks(one).values()
+    for name in ("prefill", "decode"):
+        assert f"       kubectl scale nodepool pilot-{name} --replicas=0\n" in page
+    assert "update-nodegroup-config" not in page
+    managed = environment(BLOCK, BLOCK)
+    assert "EKS scales the group to zero at 10:50 UTC" in messages(managed)[0][2]
+    assert "nodepool" not in next(iter(runbooks(managed).values()))
+
+
+def test_karpenter_has_the_placement_group_of_a_reservation_and_makes_none() -> None:
+    edits = {"capacity__prefill__source": BOUND, "capacity__decode__source": ON_DEMAND}
+    one = checked("pilot", capacity__provisioner="karpenter", **edits).environment
+    assert placement_group_of(one, "prefill") == "ours"
+    assert placement_group_of(one, "decode") is None
+    assert not makes_placement_group(one)

@@ -319,7 +319,9 @@ class Manifests:
         return tuple(
             Workload(one, templates)
             for one in self.objects
-            if isinstance(one.get("spec"), dict) and "template" in one["spec"]
+            # Why not by `template` alone: a node pool has one too, of nodes.
+            if isinstance(one.get("spec"), dict)
+            and "containers" in one["spec"].get("template", {}).get("spec", {})
         )
 
     @cached_property

@@ -17,6 +17,7 @@ from disagg.local.aws import (
     eks_api,
     eks_capabilities,
     iam,
+    queues,
     sagemaker,
     schedules,
     storage,
@@ -88,6 +89,7 @@ TYPES = (
     *eks.TYPES,
     *sagemaker.TYPES,
     *eks_capabilities.TYPES,
+    *queues.TYPES,
     *schedules.TYPES,
     ResourceType(
         name="AWS::S3::BucketPolicy",

@@ -111,9 +111,11 @@ class Taint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeGroup:
-    """A managed node group."""
+    """A managed node group, or what stands for one."""
 
     name: str
+    node_pool: str = ""
+    """Karpenter's node pool that it stands for; empty: it is a managed node group."""
     arn: str
     version: str
     role_arn: str

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         FilterTypeDef,
         IpPermissionOutputTypeDef,
         RouteTableTypeDef,
+        SecurityGroupTypeDef,
         TagTypeDef,
     )
 
@@ -147,7 +148,18 @@ def _public_subnets(tables: "Iterable[RouteTableTypeDef]", subnets: Iterable[str
 
 def read_security_group(ec2: "EC2Client", group_id: str) -> SecurityGroup:
     """Return the security group with one `Rule` for each peer."""
-    group = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
+    return _security_group(ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0])
+
+
+def read_security_groups(ec2: "EC2Client", vpc_id: str) -> tuple[SecurityGroup, ...]:
+    """Return every security group of the VPC, by id."""
+    in_vpc: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [vpc_id]}]
+    pages = ec2.get_paginator("describe_security_groups").paginate(Filters=in_vpc)
+    found = [_security_group(one) for page in pages for one in page["SecurityGroups"]]
+    return tuple(sorted(found, key=lambda group: group.id))
+
+
+def _security_group(group: "SecurityGroupTypeDef") -> SecurityGroup:
     return SecurityGroup(
         id=group["GroupId"],
         name=group["GroupName"],

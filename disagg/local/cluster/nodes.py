@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from disagg.catalog.instances import INSTANCE_TYPES, InstanceType
+from disagg.catalog.karpenter import LABEL_BOUGHT, LABEL_NODE_POOL
 from disagg.catalog.resources import (
     EFA,
     EFA_HUGE_PAGES_MIB,
@@ -72,9 +73,10 @@ def make_nodes(created: Created) -> list[dict[str, Any]]:
 
 
 def group_of(node: Mapping[str, Any]) -> str:
-    """Return the name of the node group or instance group a node belongs to."""
+    """Return the name of the node group, node pool or instance group a node belongs to."""
     labels = node["metadata"]["labels"]
-    return str(labels.get(LABEL_NODE_GROUP) or labels.get(LABEL_INSTANCE_GROUP, ""))
+    keys = (LABEL_NODE_GROUP, LABEL_NODE_POOL, LABEL_INSTANCE_GROUP)
+    return next((str(labels[key]) for key in keys if labels.get(key)), "")
 
 
 def _size(group: NodeGroup) -> int:
@@ -112,11 +114,9 @@ def _node(group: NodeGroup, name: str, subnet: Subnet) -> dict[str, Any]:
             "name": name,
             "labels": {
                 **group.labels,
-                **({LABEL_CAPACITY_TYPE: group.capacity_type} if group.capacity_type else {}),
+                **_made_by(group),
                 LABEL_HOSTNAME: name,
                 LABEL_INSTANCE_TYPE: type_name,
-                # Why cut: CloudFormation makes names that fit a label; the endpoint's are longer.
-                LABEL_NODE_GROUP: group.name[:_LONGEST_LABEL].rstrip("-"),
                 LABEL_REGION: subnet.zone_name.rstrip("abcdefghijklmnopqrstuvwxyz"),
                 LABEL_ZONE: subnet.zone_name,
                 LABEL_ZONE_ID: subnet.zone_id,
@@ -131,6 +131,17 @@ def _node(group: NodeGroup, name: str, subnet: Subnet) -> dict[str, Any]:
             ]
         },
         "status": {"allocatable": amounts, "capacity": amounts},
+    }
+
+
+def _made_by(group: NodeGroup) -> dict[str, str]:
+    """Return the labels that EKS or Karpenter puts on the nodes it makes."""
+    if group.node_pool:
+        return {LABEL_NODE_POOL: group.node_pool, LABEL_BOUGHT: group.capacity_type}
+    return {
+        **({LABEL_CAPACITY_TYPE: group.capacity_type} if group.capacity_type else {}),
+        # Why cut: CloudFormation makes names that fit a label; the endpoint's are longer.
+        LABEL_NODE_GROUP: group.name[:_LONGEST_LABEL].rstrip("-"),
     }
 
 
