@@ -29,7 +29,7 @@ ROWS = covering(
 
 def test_the_rows_hold_every_kind_of_source_on_its_platform() -> None:
     pairs = {(row["platform"], row["source"]) for row in ROWS}
-    assert len(pairs) == 5
+    assert len(pairs) == 8
     assert {row["weights"] for row in ROWS} == set(AXES["weights"])
     assert {row["network"] for row in ROWS} == set(AXES["network"])
 

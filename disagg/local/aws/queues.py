@@ -8,16 +8,27 @@ from moto.sqs.models import sqs_backends
 from disagg.local.aws.cloudformation import Call, Created, ResourceType
 
 
-def _set(call: Call, policy: Any) -> None:
-    backend = sqs_backends[call.account][call.region]
-    for url in call.properties["Queues"]:
-        # Why: an unknown queue is refused here, as AWS refuses it.
-        backend.set_queue_attributes(str(url).rpartition("/")[2], {"Policy": policy})
+def _backend(call: Call) -> Any:
+    return sqs_backends[call.account][call.region]
+
+
+def _names(call: Call) -> list[str]:
+    return [str(url).rpartition("/")[2] for url in call.properties["Queues"]]
 
 
 def _put(call: Call) -> Created:
-    _set(call, json.dumps(call.properties["PolicyDocument"]))
+    policy = json.dumps(call.properties["PolicyDocument"])
+    for name in _names(call):
+        # Why: an unknown queue is refused here, as AWS refuses it.
+        _backend(call).set_queue_attributes(name, {"Policy": policy})
     return Created(physical_id=call.name, attributes={"Id": call.name})
+
+
+def _drop(call: Call) -> None:
+    for name in _names(call):
+        # Why: a stack that goes may have deleted the queue before.
+        if name in _backend(call).queues:
+            _backend(call).set_queue_attributes(name, {"Policy": ""})
 
 
 TYPES = (
@@ -26,6 +37,6 @@ TYPES = (
         attributes=("Id",),
         create=_put,
         update=_put,
-        delete=lambda call: _set(call, ""),
+        delete=_drop,
     ),
 )
