@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_budgets as budgets
@@ -93,7 +94,7 @@ class SpendingAlarm(Construct):
     def _topic(self, removal_policy: cdk.RemovalPolicy) -> sns.Topic:
         """Return an encrypted topic that AWS Budgets of this account, and nobody else, may use."""
         account = cdk.Stack.of(self).account
-        budgets_of_account = {
+        budgets_of_account: dict[str, Any] = {
             "principals": [iam.ServicePrincipal("budgets.amazonaws.com")],
             "conditions": {"StringEquals": {"aws:SourceAccount": account}},
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from disagg.catalog.instances import node_type
 from disagg.catalog.prices import OFFERS, Offer, Prices
 from disagg.catalog.source import Kind
-from disagg.config.capacity import Capacity, CapacitySource, OnDemand
+from disagg.config.capacity import Capacity, CapacityBlock, CapacitySource, OnDemand
 from disagg.config.environment import Block, Environment, Pricing
 from disagg.planner.endpoints import interface_endpoints
 from disagg.planner.layout import groups
@@ -74,7 +74,9 @@ def _paid(source: CapacitySource) -> Pricing | None:
         return None
     paid = source.price
     block = Block(upfront_usd=paid.upfront_usd, nodes=source.instances, hours=paid.hours)
-    return Pricing(**{source.kind: block})
+    if isinstance(source, CapacityBlock):
+        return Pricing(capacity_block=block)
+    return Pricing(training_plan=block)
 
 
 def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
