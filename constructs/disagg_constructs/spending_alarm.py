@@ -39,8 +39,9 @@ class SpendingAlarmProps:
 class SpendingAlarm(Construct):
     """A monthly budget over everything with a tag, with words at shares of it.
 
-    They go to addresses, to a topic, or to both, at 50, 80 and 100 % of what was spent, and when AWS foresees that the limit will be
-    passed. Costs are counted a few times a day, so a day of GPU nodes may go by unseen.
+    They go to addresses, to a topic, or to both, at 50, 80 and 100 % of what was spent, and when
+    AWS foresees that the limit will be passed. Costs are counted a few times a day, so a day of GPU
+    nodes may go by unseen.
 
     *Creates*: one budget; with a topic also that, its policy, and one KMS key.
     *Cost*: none for the budget, which acts on nothing; 1 USD a month for the key.
