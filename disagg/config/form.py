@@ -27,6 +27,7 @@ _GROUP_NAME = r"[A-Za-z0-9_.-]{1,150}(/[a-z0-9]{26})?"
 RESOURCE_GROUP = rf"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{{12}}:group/{_GROUP_NAME}$"
 _PLAN_NAME = r"[A-Za-z0-9](-*[A-Za-z0-9]){0,63}"
 TRAINING_PLAN = rf"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{{12}}:training-plan/{_PLAN_NAME}$"
+HEADER = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 GIT_URL = r"^(https|ssh)://[A-Za-z0-9._~%@:-]+(/[^\s?#]*)?$"
@@ -61,6 +62,7 @@ PATTERNS = {
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",
     TRAINING_PLAN: "the ARN of a SageMaker training plan",
+    HEADER: "the name of an HTTP header in lower case, such as x-session-id",
     EMAIL: "an e-mail address",
     UTC_TIME: "a time in UTC such as 2027-03-01T11:30:00Z",
     ACCOUNT: "twelve digits",

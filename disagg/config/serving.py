@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from disagg.catalog.images import DEFAULT_IMAGE_PROFILE
 from disagg.config.form import STRICT, Count, TensorParallel
+from disagg.config.router import Router
 from disagg.config.weights import HuggingFace, WeightsSource
 
 
@@ -35,15 +36,6 @@ class BaselinePool:
 
     tensor_parallel: TensorParallel = 4
     """GPUs of one pod."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
-class Router:
-    """The endpoint picker (EPP) in front of both pools."""
-
-    policy: Literal["load_aware", "prefix_aware"] = "prefix_aware"
-    """`prefix_aware` sends a prompt where its prefix is cached; `load_aware` looks at queues
-    only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

@@ -18,6 +18,7 @@ from disagg_k8s.namespaces import Namespaces, PriorityClasses
 from disagg_k8s.network import NetworkPolicies
 from disagg_k8s.overrides import patched
 from disagg_k8s.pools import DecodePool, PrefillPool
+from disagg_k8s.render import Render
 from disagg_k8s.router import Router
 
 __all__ = ["render"]
@@ -63,6 +64,11 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
         "50-baseline-pool": BaselinePool(app, "BaselinePool", environment=environment),
         "60-disruption-budgets": DisruptionBudgets(
             app, "DisruptionBudgets", environment=environment
+        ),
+        **(
+            {"65-render": Render(app, "Render", environment=environment)}
+            if environment.serving.router.policy == "prefix_precise"
+            else {}
         ),
         "70-router": Router(app, "Router", environment=environment),
     }

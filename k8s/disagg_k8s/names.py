@@ -19,6 +19,8 @@ PREFILL = "prefill"
 DECODE = "decode"
 BASELINE = "baseline"
 ROUTER = "router"
+RENDER = "render"
+"""What tokenizes prompts for the picker: vLLM without an engine."""
 MODEL_SERVER = weights.MODEL_SERVER
 """Service account of every model server."""
 
@@ -32,6 +34,14 @@ NIXL_PORT = 5600
 vLLM listens on this plus the data-parallel rank, and pods here have one such rank. Source: vLLM's
 default VLLM_NIXL_SIDE_CHANNEL_PORT; its nixl/scheduler.py adds `data_parallel_index`.
 """
+KV_EVENTS_PORT = 5556
+"""Where vLLM tells which KV blocks it stores and drops. Source: llm-d guides, precise prefix
+cache."""
+KV_EVENTS_TOPIC = "kv@"
+"""How topics of these events begin; the picker listens to nothing else."""
+HASH_SEED = "0"
+"""Seed of prefix hashes, in every server and in the picker's index: equal prefixes must get equal
+hashes everywhere."""
 PROXY_PORT = 8081
 READY_PORT = 19001
 ADMIN_PORT = 19000
@@ -142,6 +152,16 @@ def router_labels(environment: Environment) -> Labels:
         _VERSION: images(environment).router,
         **common(environment, ROUTER),
     }
+
+
+def render_labels(environment: Environment) -> Labels:
+    """Return the labels of a pod that tokenizes: none that the router selects by."""
+    return _engine(environment, RENDER)
+
+
+def render_url(environment: Environment) -> str:
+    """Return where prompts are tokenized, as the picker in its own namespace names it."""
+    return f"http://{RENDER}.{environment.serving_namespace}.svc:{SERVER_PORT}"
 
 
 def priority_class(environment: Environment, component: str) -> str:

@@ -38,6 +38,8 @@ class NetworkPolicies(Concern):
         from_router = _pods(router, names.selector(environment, names.ROUTER))
         from_pool = {"podSelector": {"matchLabels": names.pool_selector(environment)}}
         server, nixl = _port(names.SERVER_PORT), _port(names.NIXL_PORT)
+        precise = environment.serving.router.policy == "prefix_precise"
+        events = [{"from": [from_router], "ports": [_port(names.KV_EVENTS_PORT)]}]
         proxy, ready = _port(names.PROXY_PORT), _port(names.READY_PORT)
         clients = [{"ipBlock": {"cidr": cidr}} for cidr in environment.network.cidrs]
         for namespace in (serving, router):
@@ -49,8 +51,16 @@ class NetworkPolicies(Concern):
             [
                 {"from": [from_router, from_pool], "ports": [server]},
                 {"from": [from_pool], "ports": [nixl]},
+                *(events if precise else []),
             ],
         )
+        if precise:
+            self._allow(
+                serving,
+                names.RENDER,
+                names.selector(environment, names.RENDER),
+                [{"from": [from_router], "ports": [server]}],
+            )
         self._allow(
             serving,
             names.BASELINE,

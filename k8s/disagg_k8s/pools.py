@@ -1,5 +1,7 @@
 """Prefill and decode: two Deployments of one engine that share nothing but the fabric."""
 
+import json
+
 from constructs import Construct
 
 from disagg.config.environment import Environment
@@ -14,6 +16,13 @@ from disagg.planner.layout import (
 )
 from disagg_k8s import devices, fabric, names, server, weights
 from disagg_k8s.manifest import Concern, Json, binary, cores
+
+_OWN_ADDRESS = "POD_IP"
+_EVENTS_PORT: Json = {
+    "name": "kv-events",
+    "containerPort": names.KV_EVENTS_PORT,
+    "protocol": "TCP",
+}
 
 
 class PrefillPool(Concern):
@@ -104,6 +113,7 @@ def _server(
     amounts = server_requests(
         _pool(environment, role), pool_instance(role, serving, environment.capacity)
     )
+    precise = serving.router.policy == "prefix_precise"
     own_address = {"fieldRef": {"fieldPath": "status.podIP"}}
     return {
         "name": "modelserver",
@@ -113,11 +123,13 @@ def _server(
         "args": [
             *server.arguments(environment, plan, port),
             f"--kv-transfer-config={fabric.kv_transfer_config(environment, plan)}",
+            *([f"--kv-events-config={_kv_events(environment)}"] if precise else []),
             # Why: beside a KV connector older engines switch it off, which halves the cache of
             # models with sliding-window layers (vllm#42024).
             "--no-disable-hybrid-kv-cache-manager",
         ],
         "env": [
+            *([{"name": _OWN_ADDRESS, "valueFrom": own_address}] if precise else []),
             {"name": "VLLM_NIXL_SIDE_CHANNEL_HOST", "valueFrom": own_address},
             {"name": "VLLM_NIXL_SIDE_CHANNEL_PORT", "value": str(names.NIXL_PORT)},
             *server.variables(environment, fabric.fabric_variables(plan)),
@@ -125,6 +137,7 @@ def _server(
         "ports": [
             {"name": "modelserver", "containerPort": port, "protocol": "TCP"},
             {"name": "nixl", "containerPort": names.NIXL_PORT, "protocol": "TCP"},
+            *([_EVENTS_PORT] if precise else []),
         ],
         "resources": server.resources(environment, amounts, role),
         "securityContext": privilege,
@@ -133,6 +146,23 @@ def _server(
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **server.probes(),
     }
+
+
+def _kv_events(environment: Environment) -> str:
+    """Return what a server tells of its KV cache, to whoever listens.
+
+    The topic names it as the picker does: the address and the port that requests are sent to, which
+    on decode is the sidecar's. Why `*`: with an address vLLM connects where it should listen.
+    Kubernetes puts the address in for `$(POD_IP)`.
+    """
+    place = f"$({_OWN_ADDRESS}):{names.SERVER_PORT}@{environment.serving.model}"
+    config = {
+        "enable_kv_cache_events": True,
+        "publisher": "zmq",
+        "endpoint": f"tcp://*:{names.KV_EVENTS_PORT}",
+        "topic": f"{names.KV_EVENTS_TOPIC}{place}",
+    }
+    return json.dumps(config, separators=(",", ":"))
 
 
 def _sidecar(environment: Environment) -> Json:

@@ -65,7 +65,7 @@ def variables(environment: Environment, extra: dict[str, str]) -> list[Json]:
         "TRITON_CACHE_DIR": f"{_CACHE}/triton",
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(_KEEP_ALIVE_SECONDS),
         "VLLM_NO_USAGE_STATS": "1",
-        "PYTHONHASHSEED": "0",
+        "PYTHONHASHSEED": names.HASH_SEED,
         **extra,
     }
     return [

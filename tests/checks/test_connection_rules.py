@@ -102,4 +102,6 @@ def test_other_ways_to_let_the_load_balancer_through_are_fine(mutate: Mutation) 
 
 
 def test_every_rule_has_a_violation() -> None:
-    assert {r.code for r in rules_of(connection_rules)} == {code for code, _, _ in VIOLATIONS}
+    # Why one apart: it is about a router that the pilot does not have (test_precise_rules.py).
+    codes = {r.code for r in rules_of(connection_rules)} - {"DISAGG-CON-005"}
+    assert codes == {code for code, _, _ in VIOLATIONS}

@@ -22,7 +22,7 @@ from manifest_edits import (
     service,
 )
 
-from disagg.checks.manifests import proxy_rules, router_rules
+from disagg.checks.manifests import picker_rules, proxy_rules, router_rules
 from disagg.checks.rule import rules_of
 
 VIOLATIONS: list[Violation] = [
@@ -63,6 +63,16 @@ VIOLATIONS: list[Violation] = [
         "DISAGG-RTR-007",
         "a deprecated plugin",
         epp(lambda c: c["plugins"].append({"type": "pd-profile-handler"})),
+    ),
+    (
+        "DISAGG-RTR-007",
+        "text where a number is read",
+        epp(lambda c: c["plugins"][0]["parameters"].update(lruCapacityPerServer="many")),
+    ),
+    (
+        "DISAGG-RTR-007",
+        "a plugin of a later router",
+        epp(lambda c: c["plugins"].append({"type": "sglanghttp-parser"})),
     ),
     (
         "DISAGG-RTR-008",
@@ -108,18 +118,6 @@ VIOLATIONS: list[Violation] = [
         "DISAGG-RTR-012",
         "a scorer without",
         epp(lambda c: c["schedulingProfiles"][0]["plugins"][1].pop("weight")),
-    ),
-    (
-        "DISAGG-RTR-013",
-        "another block size",
-        epp(
-            lambda c: c["plugins"].append(
-                {
-                    "type": "precise-prefix-cache-producer",
-                    "parameters": {"tokenProcessorConfig": {"blockSize": 64}},
-                }
-            )
-        ),
     ),
     ("DISAGG-RTR-014", "a missing file", argument("--config-file", "/etc/disagg/epp.yaml", picker)),
     ("DISAGG-PRX-001", "no proxy", lambda f: pod(f, "router")["containers"].pop()),
@@ -221,5 +219,5 @@ def test_a_proxy_that_closes_first_is_fine(mutate: Mutation) -> None:
 
 
 def test_every_rule_has_a_violation() -> None:
-    rules = rules_of(router_rules, proxy_rules)
+    rules = rules_of(router_rules, picker_rules, proxy_rules)
     assert {one.code for one in rules} == {code for code, _, _ in VIOLATIONS}

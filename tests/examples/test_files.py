@@ -22,3 +22,14 @@ def test_an_example_is_sound_without_a_warning_and_breaks_no_rule(
     readme = (ROOT / "examples" / name / "README.md").read_text("utf-8")
     assert len(pages) == 1
     assert f"dist/{checked.environment.name}/runbooks/{pages[0].name}" in readme
+
+
+def test_the_precise_example_is_sound_and_renders_what_its_page_names(tmp_path: Path) -> None:
+    folder = ROOT / "examples/08-precise-prefix"
+    checked = load_environment(folder / "environment.yaml")
+    assert checked.warnings == []
+    written = artifacts.write_all(checked.environment, tmp_path)
+    readme = (folder / "README.md").read_text("utf-8")
+    for name in ("65-render.yaml", "70-router.yaml"):
+        assert (written.directory / "manifests" / name).exists()
+        assert name in readme

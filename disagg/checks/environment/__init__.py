@@ -20,6 +20,7 @@ from disagg.checks.environment import (
     organisation_rules,
     override_rules,
     reservation_rules,
+    router_rules,
     weights_rules,
 )
 from disagg.checks.rule import Finding, Rule, rules_of, run
@@ -39,6 +40,7 @@ ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     device_rules,
     model_rules,
     weights_rules,
+    router_rules,
     budget_rules,
     delivery_rules,
     workload_rules,

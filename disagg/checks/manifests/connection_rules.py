@@ -129,6 +129,47 @@ def only_the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
                 )
 
 
+@rule("DISAGG-CON-005")
+def the_picker_hears_and_asks(manifests: Manifests) -> Iterator[Finding]:
+    """The router reaches the port where servers tell of their KV blocks, and what tokenizes.
+
+    Closed, nothing fails: the index stays empty, prompts go by load alone, and only a counter of
+    reconnections grows. Nobody but the router reaches what tokenizes: it has no authentication.
+    """
+    for router, _ in manifests.pickers:
+        tellers = [
+            (w, s.ports["kv-events"]) for w, s in manifests.servers if "kv-events" in s.ports
+        ]
+        renders = [
+            (w, port)
+            for w in manifests.workloads
+            for c in w.containers
+            if c.data.get("command") == ["vllm", "launch", "render"]
+            for port in c.ports.values()
+        ]
+        for target, port in (*tellers, *renders):
+            if not _allowed(manifests, router, target, port):
+                yield Finding(
+                    at=(title(target.data),),
+                    got=f"{router.name} may not reach port {port}",
+                    need="the router on the port of events, and of what tokenizes",
+                    fix="allow it in a NetworkPolicy",
+                )
+        for target, port in renders:
+            others = [
+                w.name
+                for w in manifests.workloads
+                if w.name != router.name and _allowed(manifests, w, target, port)
+            ]
+            if others:
+                yield Finding(
+                    at=(title(target.data),),
+                    got=f"{others} may reach port {port}",
+                    need="the router only",
+                    fix="narrow the NetworkPolicy",
+                )
+
+
 @rule("DISAGG-CON-004")
 def the_load_balancer_gets_through(
     manifests: Manifests, environment: Environment

@@ -159,7 +159,11 @@ class Container:
     @cached_property
     def kv_transfer(self) -> Json | None:
         """The parsed `--kv-transfer-config`; None where there is none or it is no JSON object."""
-        text = self.flags.get("--kv-transfer-config")
+        return self.mapping("--kv-transfer-config")
+
+    def mapping(self, flag: str) -> Json | None:
+        """Return a flag's value as a JSON object; None where there is none or it is none."""
+        text = self.flags.get(flag)
         try:
             parsed = json.loads(text) if text else None
         except json.JSONDecodeError:

@@ -1,6 +1,5 @@
 """Rules about `--kv-transfer-config` and KV events, which vLLM reads late or not at all."""
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
@@ -155,10 +154,9 @@ def kv_events_name_the_servers_port(manifests: Manifests) -> Iterator[Finding]:
         for port in (picker.flags.get("--endpoint-target-ports") or "").split(",")
     }
     for _, server in manifests.servers:
-        text = server.flags.get("--kv-events-config")
-        if text is None:
+        if "--kv-events-config" not in server.flags:
             continue
-        config = json.loads(text)
+        config = server.mapping("--kv-events-config") or {}
         named = server.variables.get("POD_PORT", {}).get("value", "")
         topic = config.get("topic", "").replace("$(POD_PORT)", named)
         port = topic.partition("@")[2].partition("@")[0].rpartition(":")[2]
