@@ -101,7 +101,8 @@ PLUGINS_SOURCE = Source(
     reference=(
         "llm-d/llm-d-router cmd/epp/runner/runner.go (registrations) and each plugin's parameter"
         " struct at v0.9.0, v0.10.0 and ebab687 (main, 2026-08-22); 0.8: pkg/epp/framework/plugins/"
-        "register.go at v0.8.0 and runner.go of gateway-api-inference-extension v1.5.0, types only"
+        "register.go at v0.8.0 and runner.go of gateway-api-inference-extension v1.5.0, with"
+        " parameters as of 0.9"
     ),
     date="2026-08-22",
 )

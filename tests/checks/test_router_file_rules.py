@@ -14,6 +14,17 @@ from disagg.errors import InvalidInputError, Problem
 ROUTER = "serving.router"
 BASED: dict[str, Any] = {"decider": "prefix_based"}
 LONG = {"workload.input_tokens": 20_000}
+LLAMA = {
+    "serving.model": "meta-llama/Llama-3.3-70B-Instruct",
+    "serving.prefill": {"replicas": 4, "tensor_parallel": 2},
+}
+S3 = {
+    "serving.weights": {
+        "kind": "s3",
+        "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a",
+        "token_secret": "disagg/hub-token",
+    }
+}
 
 
 def plugin(**one: Any) -> dict[str, Any]:
@@ -87,6 +98,11 @@ PAIRS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             "serving.prefill.replicas": 2,
             "serving.decode.replicas": 1,
         },
+    ),
+    (
+        "DISAGG-RTR-041",
+        {ROUTER: {"policy": "prefix_precise"}, **LLAMA, **S3},
+        {ROUTER: {"policy": "prefix_precise"}, **LLAMA},
     ),
     (
         "DISAGG-RTR-040",

@@ -36,7 +36,7 @@ FLOWS = {None: None, "default": {}, "tight": {"queue_seconds": 5, "max_requests"
 PLUGINS: dict[str | None, list[dict[str, Any]]] = {
     None: [],
     "scorer": [{"type": "running-requests-size-scorer", "weights": {"prefill": 1, "decode": 0.5}}],
-    "parameters": [{"type": "max-score-picker", "parameters": {"maxNumOfEndpoints": 2}}],
+    "parameters": [{"type": "active-request-scorer", "parameters": {"idleThreshold": 1}}],
 }
 REVISION = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
 
@@ -78,7 +78,11 @@ def environment_of(row: Row) -> Environment:
         "workload.input_tokens": 12_000,
     }
     if row["weights"] == "s3":
-        edits["serving.weights"] = {"kind": "s3", "revision": REVISION}
+        edits["serving.weights"] = {
+            "kind": "s3",
+            "revision": REVISION,
+            "token_secret": "disagg/hub-token",
+        }
     return check(read_text(edited("pilot", edits), "row.yaml")).environment
 
 

@@ -16,6 +16,7 @@ from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Slo, Workload
 from disagg.config.serving import Serving
+from disagg.config.weights import HuggingFace
 from disagg.errors import Severity
 from disagg.planner.layout import groups, pool_groups
 from disagg.planner.router import polling_interval_ms, threshold_tokens
@@ -237,6 +238,25 @@ def precise_prefixes_can_be_tokenized(serving: Serving) -> Iterator[Finding]:
             got=f"prefix_precise with {profile.name}",
             need="an image profile that can tokenize for the picker",
             fix="use prefix_aware, or another image_profile",
+        )
+
+
+@rule("DISAGG-RTR-041", severity=Severity.WARNING)
+def tokenizers_of_gated_models_have_a_token(serving: Serving) -> Iterator[Finding]:
+    """`prefix_precise` with weights in a bucket is used with a model that is open to everybody.
+
+    What tokenizes takes the tokenizer from Hugging Face; the token in Secrets Manager is the Job's
+    alone. Without a secret `hf-token` in the serving namespace its pods never start, and the picker
+    goes by load.
+    """
+    model = MODELS.get(serving.model)
+    precise = serving.router.policy == "prefix_precise"
+    if precise and model and model.gated and not isinstance(serving.weights, HuggingFace):
+        yield Finding(
+            at=("serving", "router", "policy"),
+            got=f"prefix_precise with {model.name}, which is gated",
+            need="a token in the cluster beside the one in Secrets Manager",
+            fix="make the secret hf-token in the serving namespace: docs/deploy.md",
         )
 
 
