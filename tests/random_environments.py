@@ -117,7 +117,11 @@ def environments(draw: st.DrawFn, name: str = "", *, tight: bool = False) -> str
                 **(draw(appetites(decode)) if tight else {}),
             },
             "serving.placement": "colocate" if colocate else "separate_nodes",
-            "serving.router.policy": draw(st.sampled_from(["load_aware", "prefix_aware"])),
+            "serving.router": {
+                "policy": draw(st.sampled_from(["load_aware", "prefix_aware", "prefix_precise"])),
+                "decider": draw(st.sampled_from(["always_disaggregate", "prefix_based"])),
+                **draw(st.sampled_from([{}, {"flow_control": {}}, {"session_header": "x-s"}])),
+            },
             "serving.kv_transfer": {
                 "failure_policy": draw(st.sampled_from(["fail", "recompute"])),
                 "block_size": draw(st.sampled_from([16, 64, 128])),

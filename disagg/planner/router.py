@@ -1,11 +1,12 @@
 """What the endpoint picker needs for a fleet: its polling, CPU, RAM and threshold."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from disagg.catalog.gpus import GPUS
 from disagg.catalog.images import IMAGE_PROFILES
 from disagg.catalog.models import MODELS, Model
+from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Environment, Slo, Workload
 from disagg.config.serving import Serving
@@ -35,6 +36,10 @@ second. Source: as `POLL_CPU_MS`, the larger of its figures with large prefixes.
 LEAST_CPU_MILLI = 2_000
 LEAST_MEMORY = Mib(4_096)
 """Assumed; at rest 70 MiB (measured), and upstream says 4 to 6 GiB at 50 to 100 requests/s."""
+PROXY_CPU_MILLI, PROXY_MEMORY = 2_000, Mib(2_048)
+"""Assumed; at rest Envoy took 65 MiB (measured), and upstream says 1.2 cores at 10 requests/s."""
+ADD_ONS_CPU_MILLI, ADD_ONS_MEMORY = 2_000, Mib(4_096)
+"""Left on the node of the router for add-ons and a tokenizer: assumed."""
 QUEUE_MEMORY = Mib(1_024)
 """RAM that requests may take in the queue of the picker, bodies included: assumed. Upstream's own
 bound is 1 GB for each priority, without one for all."""
@@ -80,19 +85,48 @@ def polling_interval_ms(endpoints: int) -> int:
 
 
 def picker_size(environment: Environment) -> PickerSize:
-    """Return what the picker of an environment is given.
+    """Return what the picker of an environment is given: what it needs, as far as a node has it.
+
+    More would leave the router without a place; a rule warns of the difference (DISAGG-RTR-042).
+    """
+    one = environment
+    needs = picker_needs(one.serving, one.capacity, one.workload, one.slo)
+    cpu_milli, memory = picker_room(one.cluster.system_type)
+    return replace(
+        needs, cpu_milli=min(needs.cpu_milli, cpu_milli), memory=min(needs.memory, memory)
+    )
+
+
+def picker_room(system_type: str) -> tuple[int, Mib]:
+    """Return what a system node has for a picker beside proxy and add-ons: CPU [mCPU] and RAM.
+
+    Raises:
+        KeyError: The instance type is unknown.
+
+    Example:
+        >>> picker_room("m7i.2xlarge")
+        (3500, 22528)
+    """
+    node = SYSTEM_INSTANCE_TYPES[system_type]
+    cpu = node.allocatable_cpu_milli - PROXY_CPU_MILLI - ADD_ONS_CPU_MILLI
+    memory = node.allocatable_memory_mib - PROXY_MEMORY - ADD_ONS_MEMORY
+    return cpu // 500 * 500, gib_to_mib(memory // 1_024)
+
+
+def picker_needs(
+    serving: Serving, capacity: Capacity, workload: Workload, slo: Slo | None
+) -> PickerSize:
+    """Return what a picker needs for a fleet and a load, whatever its node has.
 
     CPU: polling, prompts at the peak, half a core for the rest; in steps of half a core. RAM: the
     least, plus the queue with flow control, plus the precise index; in steps of 1 GiB.
     """
-    serving = environment.serving
     endpoints = serving.prefill.replicas + serving.decode.replicas
     interval = serving.router.metrics_interval_ms or polling_interval_ms(endpoints)
     polling = endpoints * POLL_CPU_MS / interval
-    work = environment.workload
-    prompts = _requests_per_second(work, environment.slo) * work.input_tokens * TOKEN_CPU_US / 1e6
+    prompts = _requests_per_second(workload, slo) * workload.input_tokens * TOKEN_CPU_US / 1e6
     cpu = math.ceil((polling + prompts + 0.5) * 2) * 500
-    blocks = _index_blocks(environment) if serving.router.policy == "prefix_precise" else 0
+    blocks = _index_blocks(serving, capacity) if serving.router.policy == "prefix_precise" else 0
     queue = QUEUE_MEMORY if serving.router.flow_control else 0
     extra_mib = queue + blocks * INDEX_ENTRY_BYTES / 2**20
     return PickerSize(
@@ -115,12 +149,11 @@ def _requests_per_second(work: Workload, slo: Slo | None) -> float:
     return (work.concurrency or 1) / _answer_seconds(work, slo)
 
 
-def _index_blocks(environment: Environment) -> int:
-    serving = environment.serving
+def _index_blocks(serving: Serving, capacity: Capacity) -> int:
     model = MODELS[serving.model]
     tokens = 0.0
     for role, pool in (("prefill", serving.prefill), ("decode", serving.decode)):
-        instance = pool_instance(role, serving, environment.capacity)
+        instance = pool_instance(role, serving, capacity)
         room = gpu_memory(model, instance, pool.tensor_parallel, 1).kv_cache
         shards = min(pool.tensor_parallel, model.kv_heads)
         tokens += pool.replicas * room * shards / kv_bytes_per_token(model, hybrid=_hybrid(serving))

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
-from disagg.planner.router import picker_size
+from disagg.planner.router import PROXY_CPU_MILLI, PROXY_MEMORY, picker_size
 from disagg_k8s import envoy_config, names, yaml_out
 from disagg_k8s.manifest import Concern, Json, binary, cores
 from disagg_k8s.picker_config import picker_config
@@ -19,8 +19,6 @@ _MARGIN_SECONDS = 25
 _GRACE_SECONDS = _DRAIN_SECONDS + _PICKER_DRAIN_SECONDS + _MARGIN_SECONDS
 _SPARE_IDLE_SECONDS = 60
 """How much longer than Envoy the load balancer keeps a silent connection [s]."""
-_PROXY_CPU_MILLI, _PROXY_MEMORY_MIB = 2_000, 2_048
-"""Assumed; at rest Envoy took 65 MiB (measured), and upstream says 1.2 cores at 10 requests/s."""
 _CONFIG_DIR = "/etc/disagg"
 _TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  Why: a path.
 _HEALTH_SERVICE = "inference-extension"
@@ -210,7 +208,7 @@ def _proxy(environment: Environment) -> Json:
             "--disable-hot-restart",
         ],
         "ports": [_port("http", names.PROXY_PORT), _port("ready", names.READY_PORT)],
-        "resources": _sized(_PROXY_CPU_MILLI, _PROXY_MEMORY_MIB),
+        "resources": _sized(PROXY_CPU_MILLI, PROXY_MEMORY),
         "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": 60},
         "livenessProbe": {**live, "periodSeconds": 10},
         "readinessProbe": {"httpGet": {"path": "/ready", "port": "ready"}, "periodSeconds": 5},

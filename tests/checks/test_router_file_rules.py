@@ -105,6 +105,11 @@ PAIRS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {ROUTER: {"policy": "prefix_precise"}, **LLAMA},
     ),
     (
+        "DISAGG-RTR-042",
+        {"workload": {"input_tokens": 100_000, "output_tokens": 500, "requests_per_second": 5}},
+        {"workload": {"input_tokens": 100_000, "output_tokens": 500, "requests_per_second": 3}},
+    ),
+    (
         "DISAGG-RTR-040",
         {ROUTER: {"metrics_interval_ms": 50}},
         {ROUTER: {"metrics_interval_ms": 51}},
@@ -126,7 +131,7 @@ def test_a_broken_file_is_found_and_a_kept_one_is_not(
     code: str, broken: dict[str, Any], kept: dict[str, Any]
 ) -> None:
     (problem, *_) = [one for one in found(broken) if one.code == code]
-    assert problem.path.startswith(ROUTER)
+    assert problem.path.startswith((ROUTER, "cluster.system_instance_type"))
     assert code not in {one.code for one in found(kept)}
 
 

@@ -6,11 +6,21 @@ import pytest
 from shipped import REMOVE, checked
 
 from disagg.config.environment import Environment
-from disagg.planner.router import picker_size, polling_interval_ms, threshold_tokens
+from disagg.planner.router import (
+    PickerSize,
+    picker_needs,
+    picker_size,
+    polling_interval_ms,
+    threshold_tokens,
+)
 
 
 def environment(**edits: Any) -> Environment:
     return checked("pilot", **edits).environment
+
+
+def needs(one: Environment) -> PickerSize:
+    return picker_needs(one.serving, one.capacity, one.workload, one.slo)
 
 
 def threshold(one: Environment) -> int:
@@ -37,7 +47,7 @@ def test_polling_costs_a_quarter_of_a_core_where_it_can(endpoints: int, millisec
 
 def test_polling_upstreams_fleet_at_upstreams_interval_takes_what_upstream_measured() -> None:
     # Oracle: docs/operations.md of llm-d-router, 100 pods, 50 ms, 7.5 cores, and half a core more.
-    size = picker_size(
+    size = needs(
         environment(
             serving__router={"metrics_interval_ms": 50},
             serving__prefill__replicas=96,
@@ -58,12 +68,18 @@ def test_a_small_fleet_gets_the_least() -> None:
 
 def test_many_long_prompts_get_more_cpu() -> None:
     # Oracle by hand: 50 requests/s x 100,000 tokens x 8 us = 40 cores, and at most one more.
-    size = picker_size(
+    size = needs(
         environment(
             workload={"input_tokens": 100_000, "output_tokens": 1_000, "requests_per_second": 50}
         )
     )
     assert 40_000 <= size.cpu_milli <= 41_000
+
+
+def test_no_picker_asks_for_more_than_a_system_node_has() -> None:
+    # Oracle by hand: m7i.2xlarge leaves 7.91 cores, 2 for the proxy, 2 for others: 3.5 in halves.
+    load = {"input_tokens": 100_000, "output_tokens": 1_000, "requests_per_second": 50}
+    assert picker_size(environment(workload=load)).cpu_milli == 3_500
 
 
 def test_a_queue_and_an_index_take_memory_of_their_own() -> None:

@@ -11,15 +11,21 @@ from disagg.catalog.router_plugins import (
     RouterPlugin,
     router_plugins,
 )
+from disagg.catalog.system_instances import SYSTEM_INSTANCE_TYPES
 from disagg.checks.environment.network_rules import suggest
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
-from disagg.config.environment import Slo, Workload
+from disagg.config.environment import Cluster, Slo, Workload
 from disagg.config.serving import Serving
 from disagg.config.weights import HuggingFace
 from disagg.errors import Severity
 from disagg.planner.layout import groups, pool_groups
-from disagg.planner.router import polling_interval_ms, threshold_tokens
+from disagg.planner.router import (
+    picker_needs,
+    picker_room,
+    polling_interval_ms,
+    threshold_tokens,
+)
 
 _OWN_KEYS = {
     PluginKind.PROFILE_HANDLER: "leave it out: there is one handler, which disaggregates",
@@ -274,6 +280,33 @@ def there_is_a_choice_of_pods(serving: Serving) -> Iterator[Finding]:
             got="prefix_precise with one pod of each role",
             need="two pods of a role",
             fix="use prefix_aware",
+        )
+
+
+@rule("DISAGG-RTR-042", severity=Severity.WARNING)
+def a_system_node_holds_the_picker(
+    cluster: Cluster, serving: Serving, capacity: Capacity, workload: Workload, slo: Slo | None
+) -> Iterator[Finding]:
+    """What the picker needs at the peak is what a system node has for it.
+
+    It is given what the node has and no more, or the router would wait for a place for ever. Every
+    request and every answer goes through it: short of CPU, all of them wait. Source: upstream's
+    benchmark, 8 us a prompt token.
+    """
+    named = groups(capacity)
+    found = {pool_groups(role, serving, capacity)[0] for role in ("prefill", "decode")}
+    known = all(n in named and named[n].instance_type in INSTANCE_TYPES for n in found)
+    if not known or serving.model not in MODELS or cluster.system_type not in SYSTEM_INSTANCE_TYPES:
+        return
+    needs = picker_needs(serving, capacity, workload, slo)
+    cpu_milli, memory = picker_room(cluster.system_type)
+    if needs.cpu_milli > cpu_milli or needs.memory > memory:
+        yield Finding(
+            at=("cluster", "system_instance_type"),
+            got=f"{needs.cpu_milli / 1e3:g} cores and {needs.memory // 1_024} GiB for the picker",
+            need=f"at most {cpu_milli / 1e3:g} cores and {memory // 1_024} GiB,"
+            f" what {cluster.system_type} has left",
+            fix="take a larger system_instance_type, or serve fewer prompt tokens a second",
         )
 
 
