@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from disagg.catalog.gateways import GATEWAYS
 from disagg.checks.add_ons import check_add_ons
 from disagg.checks.manifests import check_manifests
 from disagg.checks.overriding import hinted, judged
@@ -113,9 +114,11 @@ def write_charts(environment: Environment, manifests: Manifests, base: Path) -> 
     from disagg_k8s.third_party import chart_values, helmfile  # noqa: PLC0415
     from disagg_k8s.yaml_out import dump_all  # noqa: PLC0415
 
-    values = chart_values(environment)
-    _refuse(check_add_ons(installed(environment), values, manifests))
-    files: dict[str, dict[str, Any]] = {f"charts/{name}.yaml": one for name, one in values.items()}
+    values, charts = chart_values(environment), installed(environment)
+    _refuse(check_add_ons(charts, values, manifests))
+    files: dict[str, dict[str, Any]] = {
+        f"charts/{one.name}.yaml": values[one.name] for one in charts if not one.kustomized
+    }
     files["charts/helmfile.yaml"] = helmfile(environment)
     files |= {f"argocd/{name}": one for name, one in applications(environment).items()}
     for name, one in files.items():
@@ -292,7 +295,8 @@ def engines(environment: Environment, written: Written) -> Iterator[Engine]:
     """Yield the name of each engine that judges what was written, and a function that lets it.
 
     The function returns what the engine refused; it raises MissingToolError when the `check` extra
-    is not installed.
+    is not installed. Custom kinds of others have no schema here: an API server with their
+    definitions judges them (`rehearse`).
     """
     from disagg.checks import engines as judges  # noqa: PLC0415  Why: they come with an extra.
     from disagg.checks.manifests.object_rules import is_custom  # noqa: PLC0415
@@ -307,10 +311,11 @@ def engines(environment: Environment, written: Written) -> Iterator[Engine]:
         f"the Kubernetes {version} schemas, strict",
         lambda: hinted(environment, judges.validate_schemas(built_in, version)),
     )
-    yield (
-        "Envoy itself",
-        lambda: hinted(environment, judges.validate_envoy(envoy_configuration(objects))),
-    )
+    if not GATEWAYS[environment.serving.gateway.kind].class_name:
+        yield (
+            "Envoy itself",
+            lambda: hinted(environment, judges.validate_envoy(envoy_configuration(objects))),
+        )
     yield (
         "AWS's template engine and cfn-lint",
         lambda: hinted(environment, judges.validate_templates(templates, region)),

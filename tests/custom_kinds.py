@@ -36,6 +36,8 @@ def complaints(one: dict[str, Any]) -> list[str]:
         if found["name"] == one["apiVersion"].partition("/")[2]
     ]
     schema = _closed(version["schema"]["openAPIV3Schema"])
-    schema["properties"]["metadata"] = {"type": "object"}
+    # Why: Istio's definitions leave out what the API server adds to every kind.
+    schema["properties"] |= {"metadata": {"type": "object"}}
+    schema["properties"] |= {name: {"type": "string"} for name in ("apiVersion", "kind")}
     found = jsonschema.Draft202012Validator(schema).iter_errors(one)
     return [f"{'.'.join(map(str, error.path))}: {error.message}" for error in found]

@@ -117,6 +117,7 @@ def environments(draw: st.DrawFn, name: str = "", *, tight: bool = False) -> str
                 **(draw(appetites(decode)) if tight else {}),
             },
             "serving.placement": "colocate" if colocate else "separate_nodes",
+            "serving.gateway.kind": draw(st.sampled_from(["standalone", "istio", "agentgateway"])),
             "serving.router": {
                 "policy": draw(st.sampled_from(["load_aware", "prefix_aware", "prefix_precise"])),
                 "decider": draw(st.sampled_from(["always_disaggregate", "prefix_based"])),

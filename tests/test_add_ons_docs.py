@@ -24,7 +24,10 @@ def charts() -> str:
         where = [" and ".join(one.platforms)]
         if len(one.exposures) == 1 and one.platforms == ("eks",):
             where.append(f"exposure `{one.exposures[0]}`")
-        where.append(f"`{SWITCHES[one.option]}`" if one.option else "always")
+        if one.gateways:
+            where.append(f"`serving.gateway` {' or '.join(one.gateways)}")
+        else:
+            where.append(f"`{SWITCHES[one.option]}`" if one.option else "always")
         origin = f"{one.repository}, {one.path}" if one.path else one.repository
         version = one.version[:12] if one.path else one.version
         read = f"{one.why} Read: {one.source.reference}, {one.source.date}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from disagg.catalog.gateways import GatewayKind
 from disagg.catalog.source import Source
 
 Platform = Literal["eks", "hyperpod"]
@@ -38,12 +39,16 @@ class Chart:
     """One chart, pinned; one release of it is installed before the manifests are applied."""
 
     name: str
-    """Name of the chart, and of the release."""
+    """Name of the release."""
+    chart: str = ""
+    """Name of the chart; empty: that of the release."""
     repository: str
     """`https://` index of charts, `oci://` registry without the chart's name, or Git repository
     when `path` is given."""
     path: str = ""
     """Directory of the chart in a Git repository; empty: it is published."""
+    kustomized: bool = False
+    """Whether that directory is a kustomization in place of a chart; it takes no values."""
     version: str
     """Of the chart; a commit for a chart in Git."""
     app_version: str
@@ -55,6 +60,8 @@ class Chart:
     """How nodes give GPUs and EFA devices to pods where it is installed."""
     option: Option | None = None
     """Installed when the file asks for it (`SWITCHES`). None: always, on its platforms."""
+    gateways: tuple[GatewayKind, ...] = ()
+    """Kinds of `serving.gateway` it is installed for; empty: for every one."""
     brings: tuple[str, ...] = ()
     """Custom kinds others may use once it is installed, as `Kind.group`."""
     contains: tuple[str, ...] = ()
@@ -72,3 +79,8 @@ class Chart:
     """Values only the environment knows, to be given as well."""
     why: str
     source: Source
+
+    @property
+    def chart_name(self) -> str:
+        """Name of the chart in its repository."""
+        return self.chart or self.name

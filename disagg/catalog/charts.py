@@ -16,6 +16,15 @@ from disagg.catalog.chart import (
     Option,
     Platform,
 )
+from disagg.catalog.gateway_charts import (
+    AGENTGATEWAY,
+    AGENTGATEWAY_CRDS,
+    GATEWAY_API,
+    INFERENCE_EXTENSION,
+    ISTIO_BASE,
+    ISTIOD,
+)
+from disagg.catalog.gateways import GatewayKind
 from disagg.catalog.instances import INSTANCE_TYPES, node_type
 from disagg.catalog.karpenter import (
     KARPENTER,
@@ -132,8 +141,8 @@ _LOAD_BALANCER = Chart(
         ),
     ),
     why=(
-        "Makes the internal network load balancer of the router's Service. Shield, WAF and the"
-        " Gateway API are off because their IAM actions and CRDs are not granted or installed;"
+        "Makes the internal network load balancer of the router's Service. Shield, WAF and its own"
+        " Gateway API are off because their IAM actions are not granted;"
         " region and VPC are given because pods cannot reach the instance metadata service."
     ),
     source=_read(
@@ -372,11 +381,17 @@ _CHARTS = (
     _LEADER_WORKER_SET,
     _KEDA,
     _PROMETHEUS,
+    GATEWAY_API,
+    INFERENCE_EXTENSION,
+    ISTIO_BASE,
+    AGENTGATEWAY_CRDS,
     _NVIDIA_PLUGIN,
     _EFA_PLUGIN,
     _NVIDIA_DRA,
     _EFA_DRA,
     _DCGM,
+    ISTIOD,
+    AGENTGATEWAY,
 )
 
 CHARTS: dict[str, Chart] = {row.name: row for row in _CHARTS}
@@ -384,7 +399,10 @@ CHARTS: dict[str, Chart] = {row.name: row for row in _CHARTS}
 
 
 def charts_for(
-    platform: Platform, exposure: Exposure, options: frozenset[Option] = frozenset()
+    platform: Platform,
+    exposure: Exposure,
+    options: frozenset[Option] = frozenset(),
+    gateway: GatewayKind = "standalone",
 ) -> tuple[Chart, ...]:
     """Return the charts of a cluster in the order of installation.
 
@@ -398,4 +416,5 @@ def charts_for(
         if platform in one.platforms
         and exposure in one.exposures
         and (one.option is None or one.option in options)
+        and (not one.gateways or gateway in one.gateways)
     )

@@ -206,6 +206,32 @@ _AGENTS = (
         )
     ),
     Agent(
+        name="istiod",
+        comes_with="istiod",
+        replicas=1,
+        cpu_milli=500,
+        memory_mib=2_048,
+        tolerates=(),
+        priority_class="",
+        source=_published(
+            "istio/istio 1.30.3 manifests/charts/istio-control/istio-discovery/values.yaml",
+            "2026-07-13",
+        ),
+    ),
+    Agent(
+        name="agentgateway",
+        comes_with="agentgateway",
+        replicas=1,
+        cpu_milli=100,
+        memory_mib=128,
+        tolerates=(),
+        priority_class="",
+        source=_published(
+            "agentgateway/agentgateway v1.4.1 controller/install/helm/agentgateway/values.yaml",
+            "2026-08-21",
+        ),
+    ),
+    Agent(
         name="dcgm-exporter",
         comes_with="dcgm-exporter",
         replicas=None,
@@ -218,8 +244,8 @@ _AGENTS = (
 )
 
 AGENTS: dict[str, Agent] = {row.name: row for row in _AGENTS}
-"""Agents by name. Every add-on that is pinned brings one, and every chart but those of DRA and
-HyperPod."""
+"""Agents by name. Every add-on that is pinned brings one, and every chart but those of DRA, of
+HyperPod and of custom kinds alone."""
 
 
 def tolerations(agent: Agent) -> tuple[Toleration, ...]:

@@ -126,6 +126,18 @@ DEFINITION_MODULES = (
         source=_read("2026-11-27"),
     ),
     DefinitionModule(
+        path="github.com/agentgateway/agentgateway",
+        version="v1.4.1",
+        checksum="h1:1W5YhPZa4V3YA9GUiwlSqp1j+O7QrDfs8IEERErafHs=",
+        files=_each(
+            "controller/install/helm/agentgateway-crds/templates/{group}_{plural}.yaml",
+            "agentgateway.dev",
+            AgentgatewayParameters="agentgatewayparameters",
+            AgentgatewayPolicy="agentgatewaypolicies",
+        ),
+        source=_read("2026-11-28"),
+    ),
+    DefinitionModule(
         path="github.com/prometheus-operator/prometheus-operator",
         version="v0.85.0",
         checksum="h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",

@@ -39,6 +39,7 @@ REVISION = r"^[0-9a-f]{40}$"
 BUCKET = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 KEY_PREFIX = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
 KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$"
 SECRET_NAME = r"^[A-Za-z0-9/_+=.@-]{1,512}$"  # noqa: S105  Why: a pattern, no secret.
 PATTERNS = {
     GIT_URL: "an https:// or ssh:// URL without ? and #, such as ssh://git@host/repository.git",
@@ -58,6 +59,7 @@ PATTERNS = {
     BUCKET: "the name of a bucket, 3 to 63 of a-z, 0-9 and -, without dots, which break its TLS",
     KEY_PREFIX: "a path of a-z, A-Z, 0-9, _ and - with / between, and none at its ends",
     KEY_ARN: "the ARN of a KMS key, not of an alias",
+    CERTIFICATE_ARN: "the ARN of a certificate in ACM",
     SECRET_NAME: "the name of a secret, not its ARN",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",

@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from disagg.catalog.images import DEFAULT_IMAGE_PROFILE
 from disagg.config.form import STRICT, Count, TensorParallel
+from disagg.config.gateway import Gateway
 from disagg.config.router import Router
 from disagg.config.weights import HuggingFace, WeightsSource
 
@@ -75,6 +76,7 @@ class Serving:
     """`separate_nodes`: a node group for each role. `colocate`: both roles on the nodes of
     `capacity.shared`."""
     router: Router = Field(default_factory=Router)
+    gateway: Gateway = Field(default_factory=Gateway)
     kv_transfer: KvTransfer = Field(default_factory=KvTransfer)
     pod_privilege: Literal["ipc_lock", "privileged"] = "ipc_lock"
     """What pods may do to register GPU memory for RDMA; `privileged` is the fallback where IPC_LOCK

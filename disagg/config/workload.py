@@ -23,8 +23,9 @@ class Assumptions:
     """Whether vLLM's hybrid KV cache manager is on: sliding layers then keep only their window."""
     block_size: Literal[16, 32, 64, 128] = 128
     """Tokens of one KV block."""
-    router_policy: Literal["load_aware", "prefix_aware"] = "prefix_aware"
-    """`prefix_aware` sends a prompt where its prefix is cached."""
+    router_policy: Literal["load_aware", "prefix_aware", "prefix_precise"] = "prefix_aware"
+    """`prefix_aware` and `prefix_precise` send a prompt where its prefix is cached, and are counted
+    alike."""
     ram_cache_gib_per_gpu: Annotated[float, Field(ge=0, le=100_000)] = 0
     """RAM that keeps KV blocks dropped from the GPU [GiB for each GPU]. 0: no such tier."""
     disk_cache_gib_per_gpu: Annotated[float, Field(ge=0, le=1_000_000)] = 0

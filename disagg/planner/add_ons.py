@@ -27,7 +27,12 @@ def installed(environment: Environment) -> tuple[Chart, ...]:
         "karpenter": by_karpenter(environment),
     }
     options = frozenset(name for name, on in switches.items() if on)
-    charts = charts_for(environment.cluster.platform, exposure_of(environment), options)
+    charts = charts_for(
+        environment.cluster.platform,
+        exposure_of(environment),
+        options,
+        environment.serving.gateway.kind,
+    )
     theirs = environment.cluster.existing is not None
     return tuple(one for one in charts if not (theirs and one.acts_in_aws))
 

@@ -108,7 +108,7 @@ def setting_of(
         traffic=demand,
         hybrid=serving.hybrid_kv_cache,
         block_size=serving.block_size,
-        prefix_aware=serving.router_policy == "prefix_aware",
+        prefix_aware=serving.router_policy != "load_aware",
         ram_bytes_per_gpu=serving.ram_cache_gib_per_gpu * _GIB,
         disk_bytes_per_gpu=serving.disk_cache_gib_per_gpu * _GIB,
     )

@@ -146,13 +146,14 @@ def _serving(made: Plan, environment: Environment, how: Commands) -> Iterator[St
         f"Start the GPU nodes: {from_then_on(made, gpu_nodes=True)}. Set {sizes}.",
         *(_node_pools(environment, how) if karpenter else [how.verb("deploy")]),
     ]
+    scheme = "https" if environment.serving.gateway.certificate_arn else "http"
     request = json.dumps({"model": environment.serving.model, "prompt": "Hello", "max_tokens": 8})
     yield [
         "Start serving; pods are ready once the model is loaded.",
         *([] if git else [f"kubectl apply -f {manifests}"]),
         f"kubectl -n {serving} wait --for=condition=available --timeout=60m deployment --all",
         f"kubectl -n {environment.router_namespace} get service router",
-        f"curl http://<that name>/v1/completions {_JSON} -d '{request}'",
+        f"curl {scheme}://<that name>/v1/completions {_JSON} -d '{request}'",
     ]
     protected = environment.cluster.deletion_protection
     first = ", deletion_protection set to false and deployed before" if protected else ""

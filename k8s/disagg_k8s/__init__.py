@@ -10,10 +10,12 @@ from disagg.planner.weights import store_of
 from disagg_k8s.baseline import BaselinePool
 from disagg_k8s.devices import DeviceClaims, by_claim
 from disagg_k8s.disruption import DisruptionBudgets
+from disagg_k8s.gateway import InferenceGateway
 from disagg_k8s.gpu_nodes import GpuNodes
 from disagg_k8s.identity import ServiceAccounts
 from disagg_k8s.manifest import Concern
 from disagg_k8s.model_loading import ModelLoading
+from disagg_k8s.names import has_gateway
 from disagg_k8s.namespaces import Namespaces, PriorityClasses
 from disagg_k8s.network import NetworkPolicies
 from disagg_k8s.overrides import patched
@@ -71,6 +73,11 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
             else {}
         ),
         "70-router": Router(app, "Router", environment=environment),
+        **(
+            {"80-gateway": InferenceGateway(app, "Gateway", environment=environment)}
+            if has_gateway(environment)
+            else {}
+        ),
     }
     rendered = {f"{name}.yaml": chart.objects() for name, chart in charts.items()}
     return patched(rendered, environment.overrides.manifests)

@@ -62,9 +62,10 @@ def _policy(*, settle: bool = True, options: tuple[str, ...] = ()) -> Json:
 
 def _of_chart(environment: Environment, chart: Chart, values: Json) -> Json:
     source: Json = {"repoURL": chart.repository.removeprefix("oci://")}
-    source |= {"path": chart.path} if chart.path else {"chart": chart.name}
+    source |= {"path": chart.path} if chart.path else {"chart": chart.chart_name}
     source["targetRevision"] = chart.version
-    source["helm"] = {"releaseName": chart.name, "valuesObject": values}
+    if not chart.kustomized:
+        source["helm"] = {"releaseName": chart.name, "valuesObject": values}
     anew = [dict(one) for one in chart.made_anew]
     options = ("CreateNamespace=true", *(("RespectIgnoreDifferences=true",) if anew else ()))
     spec: Json = {

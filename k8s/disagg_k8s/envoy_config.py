@@ -1,25 +1,19 @@
 """The proxy in front of the endpoint picker: asks it where each request goes."""
 
+from disagg.catalog.gateways import LONGEST_SECONDS, ROUTING_HEADERS
 from disagg_k8s import names
 from disagg_k8s.manifest import Json
 
-ROUTING_HEADERS = (
-    "x-prefiller-host-port",
-    "x-encoder-hosts-ports",
-    "x-data-parallel-host-port",
-    "x-kv-cache-source-host-port",
-    "x-gateway-destination-endpoint",
-)
-"""Headers that aim a request at an address: only the endpoint picker may write them."""
 IDLE_SECONDS = 600
 """A request may be silent this long [s]: an answer not streamed sends nothing until its end. So
 may a connection between requests. The load balancer waits longer for both: Envoy closes first."""
-_LONGEST_SECONDS = 3_600
-_MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_BODY_BYTES = 10 * 1024 * 1024
+KEEP_ALIVE_SECONDS = 120
+"""How long a connection is silent before the kernel asks whether the client is there [s]."""
 _CONNECTIONS = 40_000
 
 _HTTP = "type.googleapis.com/envoy.extensions.filters.http."
-_MANAGER = (
+MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network"
     ".http_connection_manager.v3.HttpConnectionManager"
 )
@@ -31,12 +25,16 @@ _HTTP_OPTIONS = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProt
 _ACCESS_LOG = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
 
 
-def envoy_config() -> Json:
-    """Return the bootstrap configuration of Envoy."""
+def envoy_config(*, behind_tls: bool = False) -> Json:
+    """Return the bootstrap configuration of Envoy.
+
+    Args:
+        behind_tls: Whether the load balancer ends TLS in front of it.
+    """
     return {
         "admin": {"address": _address("127.0.0.1", names.ADMIN_PORT)},
         "static_resources": {
-            "listeners": [_inference_listener(), _ready_listener()],
+            "listeners": [_inference_listener(behind_tls=behind_tls), _ready_listener()],
             "clusters": [_picker_cluster(), _destination_cluster(), _admin_cluster()],
         },
     }
@@ -54,7 +52,7 @@ def _filter(name: str, type_: str, config: Json) -> Json:
 
 
 def _listener(name: str, port: int, manager: Json) -> Json:
-    typed = {"@type": _MANAGER, "stat_prefix": name, **manager}
+    typed = {"@type": MANAGER, "stat_prefix": name, **manager}
     connection_manager = {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": typed,
@@ -71,8 +69,8 @@ def _routes(name: str, routes: list[Json]) -> Json:
     return {"name": name, "virtual_hosts": [host]}
 
 
-def _inference_listener() -> Json:
-    """Return the listener for clients.
+def edge() -> Json:
+    """Return how an HTTP connection manager treats clients, wherever its routes come from.
 
     Why the headers go early: on the route they would go after the picker wrote its own, and
     requests would be served without disaggregation and without an error. Left in, a client could
@@ -85,7 +83,7 @@ def _inference_listener() -> Json:
             "mutations": [{"remove": header} for header in ROUTING_HEADERS],
         },
     }
-    manager = {
+    return {
         "early_header_mutation_extensions": [strip],
         "use_remote_address": True,
         "normalize_path": True,
@@ -98,23 +96,56 @@ def _inference_listener() -> Json:
         "request_headers_timeout": "5s",
         "request_timeout": "60s",
         "stream_idle_timeout": f"{IDLE_SECONDS}s",
+    }
+
+
+def first_filters() -> list[Json]:
+    """Return the HTTP filters that come before the picker is asked."""
+    hidden = {"response_mutations": [{"remove": "x-went-into-resp-headers"}]}
+    return [
+        # Why first: the picker adds this header to every answer, local ones too.
+        _filter("header_mutation", "HeaderMutation", {"mutations": hidden}),
+        _filter("buffer", "Buffer", {"max_request_bytes": MAX_BODY_BYTES}),
+    ]
+
+
+def listener_limits(*, behind_tls: bool) -> Json:
+    """Return what a listener for clients has beside its filters.
+
+    Why the socket options behind TLS at the load balancer: it cuts connections that are silent for
+    350 s, and that cannot be changed. They are Linux's SO_KEEPALIVE, TCP_KEEPIDLE and
+    TCP_KEEPINTVL.
+    """
+    options = (
+        ("keep connections alive", 1, 9, 1),
+        ("silence before the first probe", 6, 4, KEEP_ALIVE_SECONDS),
+        ("between probes", 6, 5, KEEP_ALIVE_SECONDS // 2),
+    )
+    alive = [
+        {"description": text, "level": level, "name": name, "int_value": value}
+        for text, level, name, value in options
+    ]
+    return {
+        "per_connection_buffer_limit_bytes": MAX_BODY_BYTES,
+        **({"socket_options": alive} if behind_tls else {}),
+    }
+
+
+def _inference_listener(*, behind_tls: bool) -> Json:
+    """Return the listener for clients."""
+    manager = {
+        **edge(),
         "access_log": [_access_log()],
         "route_config": _routes("inference", _inference_routes()),
         "http_filters": [
-            # Why first: the picker adds this header to every answer, local ones too.
-            _filter(
-                "header_mutation",
-                "HeaderMutation",
-                {"mutations": {"response_mutations": [{"remove": "x-went-into-resp-headers"}]}},
-            ),
-            _filter("buffer", "Buffer", {"max_request_bytes": _MAX_BODY_BYTES}),
+            *first_filters(),
             _ext_proc(),
             _filter("router", "Router", {"suppress_envoy_headers": True}),
         ],
     }
     return {
         **_listener("inference", names.PROXY_PORT, manager),
-        "per_connection_buffer_limit_bytes": _MAX_BODY_BYTES,
+        **listener_limits(behind_tls=behind_tls),
     }
 
 
@@ -127,7 +158,7 @@ def _inference_routes() -> list[Json]:
         "match": {"prefix": "/v1/"},
         "route": {
             "cluster": "destination",
-            "timeout": f"{_LONGEST_SECONDS}s",
+            "timeout": f"{LONGEST_SECONDS}s",
             "idle_timeout": f"{IDLE_SECONDS}s",
         },
     }

@@ -17,7 +17,7 @@ class ServiceAccounts(Concern):
 
     def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
         super().__init__(scope, id_)
-        serving, router = environment.serving_namespace, environment.router_namespace
+        serving, router = environment.serving_namespace, names.picker_namespace(environment)
         for namespace, name in ((serving, names.MODEL_SERVER), (router, names.ROUTER)):
             self.add(
                 "ServiceAccount",

@@ -2,6 +2,7 @@
 
 import re
 
+from disagg.catalog.gateways import GATEWAY_NAME_LABEL, GATEWAYS
 from disagg.catalog.images import IMAGE_PROFILES, ImageProfile
 from disagg.catalog.resources import (
     LABEL_ACCELERATOR_VARIANT,
@@ -21,6 +22,10 @@ BASELINE = "baseline"
 ROUTER = "router"
 RENDER = "render"
 """What tokenizes prompts for the picker: vLLM without an engine."""
+GATEWAY = "gateway"
+PICKER_SERVICE = "endpoint-picker"
+INFERENCE = "inference"
+"""Name of the Gateway, of its route and of the InferencePool."""
 MODEL_SERVER = weights.MODEL_SERVER
 """Service account of every model server."""
 
@@ -43,6 +48,7 @@ HASH_SEED = "0"
 """Seed of prefix hashes, in every server and in the picker's index: equal prefixes must get equal
 hashes everywhere."""
 PROXY_PORT = 8081
+"""Where clients' requests arrive, at the proxy or at the gateway's pods."""
 READY_PORT = 19001
 ADMIN_PORT = 19000
 PICKER_PORT = 9002
@@ -162,6 +168,26 @@ def render_labels(environment: Environment) -> Labels:
 def render_url(environment: Environment) -> str:
     """Return where prompts are tokenized, as the picker in its own namespace names it."""
     return f"http://{RENDER}.{environment.serving_namespace}.svc:{SERVER_PORT}"
+
+
+def has_gateway(environment: Environment) -> bool:
+    """Return whether a Gateway of the Gateway API takes the requests, and not the picker's pod."""
+    return bool(GATEWAYS[environment.serving.gateway.kind].class_name)
+
+
+def picker_namespace(environment: Environment) -> str:
+    """Return where the endpoint picker runs.
+
+    Why not its own beside a gateway: an InferencePool names pods and picker of its own namespace.
+    """
+    if has_gateway(environment):
+        return environment.serving_namespace
+    return environment.router_namespace
+
+
+def gateway_selector() -> Labels:
+    """Return what selects the pods that a controller makes for the Gateway, in its namespace."""
+    return {GATEWAY_NAME_LABEL: INFERENCE}
 
 
 def priority_class(environment: Environment, component: str) -> str:

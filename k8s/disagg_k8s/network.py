@@ -4,6 +4,7 @@ from typing import Any
 
 from constructs import Construct
 
+from disagg.catalog.gateways import GATEWAYS
 from disagg.config.environment import Environment
 from disagg_k8s import names
 from disagg_k8s.manifest import Concern, Json
@@ -35,12 +36,17 @@ class NetworkPolicies(Concern):
         super().__init__(scope, id_)
         self._environment = environment
         serving, router = environment.serving_namespace, environment.router_namespace
-        from_router = _pods(router, names.selector(environment, names.ROUTER))
+        picker = names.picker_namespace(environment)
+        from_router = _pods(picker, names.selector(environment, names.ROUTER))
+        from_gateway = (
+            [_pods(router, names.gateway_selector())] if names.has_gateway(environment) else []
+        )
         from_pool = {"podSelector": {"matchLabels": names.pool_selector(environment)}}
         server, nixl = _port(names.SERVER_PORT), _port(names.NIXL_PORT)
         precise = environment.serving.router.policy == "prefix_precise"
         events = [{"from": [from_router], "ports": [_port(names.KV_EVENTS_PORT)]}]
         proxy, ready = _port(names.PROXY_PORT), _port(names.READY_PORT)
+        proxy = _port(names.PROXY_PORT)
         clients = [{"ipBlock": {"cidr": cidr}} for cidr in environment.network.cidrs]
         for namespace in (serving, router):
             self._allow(namespace, "deny-by-default", {}, [])
@@ -49,7 +55,7 @@ class NetworkPolicies(Concern):
             "model-servers",
             names.pool_selector(environment),
             [
-                {"from": [from_router, from_pool], "ports": [server]},
+                {"from": [from_router, *from_gateway, from_pool], "ports": [server]},
                 {"from": [from_pool], "ports": [nixl]},
                 *(events if precise else []),
             ],
@@ -67,12 +73,16 @@ class NetworkPolicies(Concern):
             names.selector(environment, names.BASELINE),
             [{"from": clients, "ports": [server]}],
         )
-        self._allow(
-            router,
-            names.ROUTER,
-            names.selector(environment, names.ROUTER),
-            [{"from": clients, "ports": [proxy, ready]}],
-        )
+        chosen = names.selector(environment, names.ROUTER)
+        if not names.has_gateway(environment):
+            ready = _port(names.READY_PORT)
+            self._allow(router, names.ROUTER, chosen, [{"from": clients, "ports": [proxy, ready]}])
+            return
+        asks = {"from": from_gateway, "ports": [_port(names.PICKER_PORT)]}
+        self._allow(serving, names.ROUTER, chosen, [asks])
+        ready = _port(GATEWAYS[environment.serving.gateway.kind].ready_port)
+        takes = {"from": clients, "ports": [proxy, ready]}
+        self._allow(router, names.GATEWAY, names.gateway_selector(), [takes])
 
     def _allow(
         self, namespace: str, name: str, pods: names.Labels, ingress: list[dict[str, Any]]

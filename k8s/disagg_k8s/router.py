@@ -1,4 +1,4 @@
-"""The router: the endpoint picker (EPP) and its proxy, in one pod behind a load balancer."""
+"""The router: the endpoint picker (EPP), with its proxy in one pod or behind a Gateway."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from constructs import Construct
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
 from disagg.planner.router import PROXY_CPU_MILLI, PROXY_MEMORY, picker_size
-from disagg_k8s import envoy_config, names, yaml_out
+from disagg_k8s import envoy_config, load_balancer, names, yaml_out
 from disagg_k8s.manifest import Concern, Json, binary, cores
 from disagg_k8s.picker_config import picker_config
 
@@ -17,8 +17,6 @@ _PICKER_DRAIN_SECONDS = 5
 """Time the picker takes to end its calls after that [s]."""
 _MARGIN_SECONDS = 25
 _GRACE_SECONDS = _DRAIN_SECONDS + _PICKER_DRAIN_SECONDS + _MARGIN_SECONDS
-_SPARE_IDLE_SECONDS = 60
-"""How much longer than Envoy the load balancer keeps a silent connection [s]."""
 _CONFIG_DIR = "/etc/disagg"
 _TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  Why: a path.
 _HEALTH_SERVICE = "inference-extension"
@@ -26,6 +24,9 @@ _HEALTH_SERVICE = "inference-extension"
 
 class Router(Concern):
     """One pod with the picker and Envoy, its configuration, and an internal network load balancer.
+
+    Beside a Gateway the pod has the picker only, in the namespace of the model servers, and its
+    Service is what the InferencePool names.
 
     One replica, replaced by Recreate: the picker counts requests in flight in its own memory, so
     two at once would both send to the same idle pod. It runs in its own namespace and reads the
@@ -41,11 +42,13 @@ class Router(Concern):
 
     def __init__(self, scope: Construct, id_: str, *, environment: Environment) -> None:
         super().__init__(scope, id_)
-        namespace = environment.router_namespace
+        namespace = names.picker_namespace(environment)
         labels = names.router_labels(environment)
+        behind_tls = environment.serving.gateway.certificate_arn is not None
+        proxy = envoy_config.envoy_config(behind_tls=behind_tls)
         files = {
             "picker.yaml": yaml_out.dump(picker_config(environment).rendered()),
-            "envoy.yaml": yaml_out.dump(envoy_config.envoy_config()),
+            **({} if names.has_gateway(environment) else {"envoy.yaml": yaml_out.dump(proxy)}),
         }
         self.add(
             "ConfigMap", names.ROUTER, namespace=namespace, labels=labels, body={"data": files}
@@ -72,14 +75,35 @@ class Router(Concern):
             labels=labels,
             body={"spec": spec},
         )
+        if names.has_gateway(environment):
+            self.add(
+                "Service",
+                names.PICKER_SERVICE,
+                namespace=namespace,
+                labels=labels,
+                body={"spec": _picker_service(selector)},
+            )
+            return
         self.add(
             "Service",
             names.ROUTER,
             namespace=namespace,
             labels=labels,
-            annotations=_load_balancer(),
-            body={"spec": _service(environment, selector)},
+            annotations=load_balancer.annotations(
+                environment,
+                ready_port=names.READY_PORT,
+                ready_path="/ready",
+                drain_seconds=_DRAIN_SECONDS,
+            ),
+            body={"spec": load_balancer.service(environment, selector, "http")},
         )
+
+
+def _picker_service(selector: names.Labels) -> Json:
+    """Return what a gateway calls the picker by: gRPC, so HTTP/2."""
+    port = {"name": "grpc-ext-proc", "port": names.PICKER_PORT, "targetPort": "grpc"}
+    h2 = {"appProtocol": "kubernetes.io/h2c", "protocol": "TCP"}
+    return {"type": "ClusterIP", "selector": selector, "ports": [{**port, **h2}]}
 
 
 def _pod_spec(environment: Environment) -> Json:
@@ -105,7 +129,10 @@ def _pod_spec(environment: Environment) -> Json:
         "nodeSelector": {LABEL_NODE_ROLE: SYSTEM_NODES},
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "containers": [_picker(environment), _proxy(environment)],
+        "containers": [
+            _picker(environment),
+            *([] if names.has_gateway(environment) else [_proxy(environment)]),
+        ],
         "volumes": [
             {"name": "config", "configMap": {"name": names.ROUTER}},
             {"name": "api-access", "projected": {"sources": token}},
@@ -119,7 +146,8 @@ def _picker_arguments(environment: Environment) -> list[str]:
     Why metrics without authentication: checking a token needs cluster-wide rights to review tokens;
     the network policy decides who reaches the port. Why an interval: with the default of 50 ms 100
     pods take 7.5 cores (see `disagg.planner.router`). Why `--v=1`: the default, 2, tells every
-    request, and 4 wrote 20 MB a second (measured).
+    request, and 4 wrote 20 MB a second (measured). Why TLS for a gateway: it calls over the
+    network, and every implementation takes the picker's own certificate unchecked.
     """
     chosen = ",".join(f"{key}={value}" for key, value in names.pool_selector(environment).items())
     return [
@@ -131,7 +159,7 @@ def _picker_arguments(environment: Environment) -> list[str]:
         f"--grpc-health-port={names.PICKER_HEALTH_PORT}",
         f"--metrics-port={names.PICKER_METRICS_PORT}",
         "--metrics-endpoint-auth=false",
-        "--secure-serving=false",
+        f"--secure-serving={str(names.has_gateway(environment)).lower()}",
         f"--refresh-metrics-interval={picker_size(environment).interval_ms}ms",
         f"--drain-timeout={_PICKER_DRAIN_SECONDS}s",
         "--enable-pprof=false",
@@ -214,41 +242,3 @@ def _proxy(environment: Environment) -> Json:
         "readinessProbe": {"httpGet": {"path": "/ready", "port": "ready"}, "periodSeconds": 5},
         "volumeMounts": [{"name": "config", "mountPath": _CONFIG_DIR, "readOnly": True}],
     }
-
-
-def _service(environment: Environment, selector: names.Labels) -> Json:
-    return {
-        "type": "LoadBalancer",
-        "loadBalancerClass": "service.k8s.aws/nlb",
-        "loadBalancerSourceRanges": [
-            *environment.network.cidrs,
-            *environment.cluster.client_cidrs,
-        ],
-        "allocateLoadBalancerNodePorts": False,
-        "selector": selector,
-        "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": "http"}],
-    }
-
-
-def _load_balancer() -> dict[str, str]:
-    """Return what the AWS Load Balancer Controller reads.
-
-    Why the idle timeout: a load balancer drops silent connections after 350 s, without a word to
-    either side, while an answer that is not streamed may be silent for longer. Envoy closes first.
-    """
-    idle = envoy_config.IDLE_SECONDS + _SPARE_IDLE_SECONDS
-    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-    values = {
-        "scheme": "internal",
-        "nlb-target-type": "ip",
-        "attributes": "load_balancing.cross_zone.enabled=true",
-        "listener-attributes.TCP-80": f"tcp.idle_timeout.seconds={idle}",
-        "target-group-attributes": f"deregistration_delay.timeout_seconds={_DRAIN_SECONDS}",
-        "healthcheck-protocol": "http",
-        "healthcheck-port": str(names.READY_PORT),
-        "healthcheck-path": "/ready",
-        "healthcheck-interval": "10",
-        "healthcheck-healthy-threshold": "2",
-        "healthcheck-unhealthy-threshold": "2",
-    }
-    return {f"{prefix}{key}": value for key, value in values.items()}

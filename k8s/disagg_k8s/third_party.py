@@ -16,6 +16,8 @@ _OCI = "oci://"
 def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
     """Return the values of every chart the environment installs, by release name, in order.
 
+    A kustomization takes none.
+
     Example: A controller's pods cannot ask the instance metadata service (its hop limit is 1), so
         cluster, region and VPC are told: the VPC by its tag, since its id is known to
         CloudFormation only, unless it is one of others, which has no tag of ours.
@@ -80,8 +82,9 @@ def _release(
     if chart.path:
         release["chart"] = f"git::{chart.repository}.git@{chart.path}?ref={chart.version}"
     else:
-        release["chart"] = f"{repositories[chart.repository]}/{chart.name}"
+        release["chart"] = f"{repositories[chart.repository]}/{chart.chart_name}"
         release["version"] = chart.version
-    release["values"] = [f"{chart.name}.yaml"]
+    if not chart.kustomized:
+        release["values"] = [f"{chart.name}.yaml"]
     needs = [f"{one.namespace}/{one.name}" for one in before(chart, charts)]
     return release | ({"needs": needs} if needs else {})

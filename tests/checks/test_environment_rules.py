@@ -100,6 +100,7 @@ def patch(*operations: dict[str, Any]) -> dict[str, Any]:
 
 RESOURCE = {"stack": "Capacity", "path": "Fabric", "property": "Properties.X", "value": 1}
 COMMIT = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
+CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/6f1c0a7e-2d35-4e0b-9c53-3a0b8d1f2e44"
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -258,6 +259,23 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-WGT-005": Pair(
         s3() | {"serving.prefill": SMALL | {"memory_gib": 31}},
         s3() | {"serving.prefill": SMALL | {"memory_gib": 32}},
+    ),
+    "DISAGG-GTW-001": Pair(
+        {"serving.gateway": {"kind": "nginx"}}, {"serving.gateway": {"kind": "istio"}}
+    ),
+    "DISAGG-GTW-002": Pair(
+        {"serving.gateway": {"replicas": 2}},
+        {"serving.gateway": {"kind": "agentgateway", "replicas": 2}},
+    ),
+    "DISAGG-GTW-003": Pair(
+        {"serving.gateway": {"certificate_arn": CERTIFICATE.replace("us-west-2", "us-east-1")}},
+        {"serving.gateway": {"certificate_arn": CERTIFICATE}},
+    ),
+    "DISAGG-GTW-004": Pair(
+        existing_network()
+        | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE}
+        | {"serving.gateway": {"kind": "istio"}},
+        existing_network() | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE},
     ),
     "DISAGG-K8S-001": Pair(
         {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}

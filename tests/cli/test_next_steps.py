@@ -132,6 +132,14 @@ def test_runbooks_deploy_as_the_steps_do() -> None:
     assert "make cdk" not in page
 
 
+def test_a_certificate_makes_the_first_request_one_by_tls() -> None:
+    arn = "arn:aws:acm:us-west-2:123456789012:certificate/6f1c0a7e-2d35-4e0b-9c53-3a0b8d1f2e44"
+    secure = commands(serving__gateway={"kind": "istio", "certificate_arn": arn})
+    for found, scheme in ((secure, "https"), (commands(), "http")):
+        (request,) = [line for line in found if line.startswith("curl")]
+        assert request.startswith(f"curl {scheme}://")
+
+
 def test_the_plan_lists_what_is_installed(capsys: pytest.CaptureFixture[str], root: Path) -> None:
     assert main(["plan", str(root / "environments/pilot.yaml")]) == 0
     said = capsys.readouterr().out

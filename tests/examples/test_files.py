@@ -33,3 +33,22 @@ def test_the_precise_example_is_sound_and_renders_what_its_page_names(tmp_path: 
     for name in ("65-render.yaml", "70-router.yaml"):
         assert (written.directory / "manifests" / name).exists()
         assert name in readme
+
+
+GATEWAYS = sorted((ROOT / "examples/07-gateways").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", GATEWAYS, ids=lambda file: file.stem)
+def test_a_gateway_is_sound_without_a_warning_and_breaks_no_rule(
+    file: Path, tmp_path: Path
+) -> None:
+    checked = load_environment(file)
+    assert checked.warnings == []
+    manifests = artifacts.render(checked.environment)
+    artifacts.write_charts(checked.environment, manifests, tmp_path)
+    assert f"]({file.name})" in (file.parent / "README.md").read_text("utf-8")
+
+
+def test_there_is_a_file_for_every_kind_of_gateway_that_is_offered() -> None:
+    kinds = {load_environment(file).environment.serving.gateway.kind for file in GATEWAYS}
+    assert kinds == {"standalone", "istio", "agentgateway"}

@@ -8,6 +8,8 @@ from disagg.checks.manifests import (
     device_rules,
     fabric_rules,
     flag_rules,
+    gateway_edge_rules,
+    gateway_rules,
     hyperpod_rules,
     metric_rules,
     object_rules,
@@ -45,6 +47,8 @@ MANIFEST_RULES = rules_of(
     metric_rules,
     hyperpod_rules,
     weights_rules,
+    gateway_rules,
+    gateway_edge_rules,
 )
 
 

@@ -54,7 +54,7 @@ def _opens(entry: Json, port: int) -> bool:
     )
 
 
-def _peers(manifests: Manifests, target: Workload, port: int) -> Iterator[tuple[Json, Json]]:
+def peers(manifests: Manifests, target: Workload, port: int) -> Iterator[tuple[Json, Json]]:
     """Yield everybody who may connect to a port of a pod, each with the policy that says so."""
     for policy in manifests.kind("NetworkPolicy"):
         chosen = policy["spec"].get("podSelector", {}).get("matchLabels", {})
@@ -64,11 +64,13 @@ def _peers(manifests: Manifests, target: Workload, port: int) -> Iterator[tuple[
                     yield from ((peer, policy) for peer in entry.get("from") or [_EVERYBODY])
 
 
-def _allowed(manifests: Manifests, source: Workload, target: Workload, port: int) -> bool:
-    return any(_matches(peer, policy, source) for peer, policy in _peers(manifests, target, port))
+def allowed(manifests: Manifests, source: Workload, target: Workload, port: int) -> bool:
+    """Return whether one pod may connect to a port of another."""
+    return any(_matches(peer, policy, source) for peer, policy in peers(manifests, target, port))
 
 
-def _covers(peer: Json, addresses: IPv4Network) -> bool:
+def covers(peer: Json, addresses: IPv4Network) -> bool:
+    """Return whether a peer is a block of addresses that holds all of these."""
     if "ipBlock" not in peer:
         return False
     given = ip_network(peer["ipBlock"]["cidr"])
@@ -95,7 +97,7 @@ def the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
                 sources = [w for w, _ in manifests.role(ROLE_DECODE)]
                 wanted += [(w, number) for w in sources for number in (port, int(channel))]
             for source, number in wanted:
-                if not _allowed(manifests, source, target, number):
+                if not allowed(manifests, source, target, number):
                     yield Finding(
                         at=(title(target.data),),
                         got=f"{source.name} may not reach port {number}",
@@ -119,7 +121,7 @@ def only_the_data_path_is_open(manifests: Manifests) -> Iterator[Finding]:
             if source.role:
                 continue
             closed = {channel} if source.name in routers else ports
-            opened = sorted(p for p in closed if p and _allowed(manifests, source, target, p))
+            opened = sorted(p for p in closed if p and allowed(manifests, source, target, p))
             if opened:
                 yield Finding(
                     at=(title(target.data),),
@@ -148,7 +150,7 @@ def the_picker_hears_and_asks(manifests: Manifests) -> Iterator[Finding]:
             for port in c.ports.values()
         ]
         for target, port in (*tellers, *renders):
-            if not _allowed(manifests, router, target, port):
+            if not allowed(manifests, router, target, port):
                 yield Finding(
                     at=(title(target.data),),
                     got=f"{router.name} may not reach port {port}",
@@ -159,7 +161,7 @@ def the_picker_hears_and_asks(manifests: Manifests) -> Iterator[Finding]:
             others = [
                 w.name
                 for w in manifests.workloads
-                if w.name != router.name and _allowed(manifests, w, target, port)
+                if w.name != router.name and allowed(manifests, w, target, port)
             ]
             if others:
                 yield Finding(
@@ -188,9 +190,9 @@ def the_load_balancer_gets_through(
             found = {c.resolve(port) for c in pod.containers for port in asked} - {None}
             wanted = found | ({int(check)} if check.isdecimal() else set())
             for number in sorted(port for port in wanted if port is not None):
-                peers = [peer for peer, _ in _peers(manifests, pod, number)]
+                given_to = [peer for peer, _ in peers(manifests, pod, number)]
                 for vpc in ranges:
-                    if not any(_covers(peer, vpc) for peer in peers):
+                    if not any(covers(peer, vpc) for peer in given_to):
                         yield Finding(
                             at=(title(pod.data),),
                             got=f"the load balancer may not reach port {number}",

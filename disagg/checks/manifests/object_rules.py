@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from disagg.catalog.definitions import MODULE_OF
+from disagg.catalog.gateways import GATEWAY_NAME_LABEL
 from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, title, walk
 from disagg.checks.manifests.placement_rules import pods_on_a_node
 from disagg.checks.rule import Finding, rule
@@ -50,11 +51,12 @@ def no_account_in_manifests(manifests: Manifests, environment: Environment) -> I
 
     Manifests render, diff and validate without an account; identity is bound on the AWS side by
     role, namespace and service account (design law 3). cdk8s prints an unresolved token as text,
-    without an error. The name of a bucket that the file gives may be what it is. Source: measured,
-    aws-cdk-lib 2.275 with cdk8s 2.70.
+    without an error. The name of a bucket and the certificate that the file gives may be what they
+    are. Source: measured, aws-cdk-lib 2.275 with cdk8s 2.70.
     """
     store = store_of(environment)
-    given = f"s3://{store.bucket}/" if store and store.bucket else ""
+    bucket = f"s3://{store.bucket}/" if store and store.bucket else ""
+    given = (bucket, environment.serving.gateway.certificate_arn or "")
     for one in manifests.objects:
         for at, value in walk(one):
             for what, pattern in _FOREIGN.items():
@@ -67,8 +69,10 @@ def no_account_in_manifests(manifests: Manifests, environment: Environment) -> I
                     )
 
 
-def _without(text: str, part: str) -> str:
-    return text.replace(part, "") if part else text
+def _without(text: str, parts: tuple[str, ...]) -> str:
+    for part in filter(None, parts):
+        text = text.replace(part, "")
+    return text
 
 
 @rule("DISAGG-OBJ-002")
@@ -139,6 +143,8 @@ def selectors_select_one_workload(manifests: Manifests) -> Iterator[Finding]:
         match = given if one["kind"] == "Service" else given.get("matchLabels", {})
         found = [w.name for w in _selected(manifests, one, match)]
         own = one["kind"] != "Deployment" or found == [one["metadata"]["name"]]
+        if _leads_to_a_gateway(manifests, one, match):
+            continue
         if len(found) != 1 or not own:
             yield Finding(
                 at=(title(one), "spec", "selector"),
@@ -146,6 +152,16 @@ def selectors_select_one_workload(manifests: Manifests) -> Iterator[Finding]:
                 need="exactly one Deployment" if own else "its own pods only",
                 fix="select by app.kubernetes.io/instance and app.kubernetes.io/component",
             )
+
+
+def _leads_to_a_gateway(manifests: Manifests, one: Json, match: dict[str, str]) -> bool:
+    """Return whether a Service selects the pods that a controller makes for a Gateway."""
+    place = one["metadata"].get("namespace")
+    return one["kind"] == "Service" and any(
+        gateway["metadata"]["namespace"] == place
+        and match == {GATEWAY_NAME_LABEL: gateway["metadata"]["name"]}
+        for gateway in manifests.kind("Gateway")
+    )
 
 
 @rule("DISAGG-OBJ-006")

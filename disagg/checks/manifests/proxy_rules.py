@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import inf
 
+from disagg.catalog.gateways import GATEWAYS, ROUTING_HEADERS
 from disagg.checks.manifests.objects import (
     ENVOY,
     At,
@@ -12,17 +13,10 @@ from disagg.checks.manifests.objects import (
     walk,
 )
 from disagg.checks.rule import Finding, rule
+from disagg.config.environment import Environment
 from disagg.quantities import quantity
 
-_ROUTING_HEADERS = frozenset(
-    {
-        "x-prefiller-host-port",
-        "x-encoder-hosts-ports",
-        "x-data-parallel-host-port",
-        "x-kv-cache-source-host-port",
-        "x-gateway-destination-endpoint",
-    }
-)
+_ROUTING_HEADERS = frozenset(ROUTING_HEADERS)
 _DESTINATION = "x-gateway-destination-endpoint"
 _LONGEST_CONNECT_SECONDS = 10
 
@@ -55,19 +49,23 @@ def _seconds(text: object) -> float:
 
 
 @rule("DISAGG-PRX-001")
-def one_listener_asks_the_picker(manifests: Manifests) -> Iterator[Finding]:
+def one_listener_asks_the_picker(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
     """One listener of the proxy asks the picker, and the proxy runs in the picker's pod.
 
-    Every other rule about the proxy says nothing when there is none.
+    Every other rule about the proxy says nothing when there is none. Behind a Gateway there is no
+    such proxy.
     """
+    wanted = 0 if GATEWAYS[environment.serving.gateway.kind].class_name else 1
     found = list(_asking(manifests))
     together = [w.name for w, _ in manifests.pickers if w.running(ENVOY)]
-    if len(found) != 1 or len(together) != 1:
+    if len(found) != wanted or len(together) != wanted:
         yield Finding(
             at=("ConfigMap",),
             got=f"{len(found)} listeners with ext_proc, {len(together)} pods with both",
-            need="one of each",
-            fix="render the router with its proxy",
+            need="one of each" if wanted else "none behind a Gateway",
+            fix="render the router with its proxy" if wanted else "render the picker alone",
         )
 
 
@@ -249,14 +247,18 @@ def the_load_balancer_is_internal(manifests: Manifests) -> Iterator[Finding]:
 
 
 @rule("DISAGG-PRX-009")
-def the_load_balancer_checks_the_proxy(manifests: Manifests) -> Iterator[Finding]:
+def the_load_balancer_checks_the_proxy(
+    manifests: Manifests, environment: Environment
+) -> Iterator[Finding]:
     """The load balancer's health check asks the port and path that the proxy is ready by.
 
     A check of the serving port counts an open socket as healthy, with the picker dead behind it.
     """
+    row = GATEWAYS[environment.serving.gateway.kind]
+    made = [(str(row.ready_port), row.ready_path)] if row.class_name else []
     for one, given, behind in manifests.load_balancers():
         asked = (given.get("healthcheck-port"), given.get("healthcheck-path"))
-        ready = [
+        ready = made or [
             (str(c.resolve(probe["port"])), probe["path"])
             for w in behind
             for c in w.running(ENVOY)
@@ -288,11 +290,12 @@ def the_load_balancer_waits_longer_than_the_proxy(manifests: Manifests) -> Itera
 
     It drops them after 350 s by default, without a word to either side; an answer that is not
     streamed is silent until its end. The proxy keeps a connection between requests for an hour by
-    default: a client's next request on one the load balancer forgot is reset.
+    default: a client's next request on one the load balancer forgot is reset. Of a TLS listener it
+    cannot be changed: DISAGG-GTW-025 asks for keep-alive there.
     """
     idle = max((s for _, _, m, _ in _asking(manifests) for s in _silences(m)), default=0)
     for one, given, _ in manifests.load_balancers():
-        for port in one["spec"]["ports"]:
+        for port in one["spec"]["ports"] if "ssl-cert" not in given else ():
             text = given.get(f"listener-attributes.TCP-{port['port']}", "")
             attributes = dict(part.partition("=")[::2] for part in text.split(","))
             waits = quantity(attributes.get("tcp.idle_timeout.seconds", 350))

@@ -22,6 +22,7 @@ from disagg.local.cluster.connections import (
 )
 from disagg.local.cluster.definitions import install, wanted
 from disagg.local.cluster.devices import offered
+from disagg.local.cluster.gateways import data_planes
 from disagg.local.cluster.life import drain, lose_node, roll_out
 from disagg.local.cluster.nodes import group_of
 from disagg.local.cluster.report import (
@@ -81,6 +82,9 @@ def examine(
         tell(Step("Apply every manifest, strictly"))
         installed = install(api, wanted(objects))
         applied = apply_all(api, manifests)
+        planes = list(data_planes(objects))
+        for one in planes:
+            api.must(api.apply(one))
         tell(Done(f"{applied.accepted} accepted, {len(applied.refusals)} refused"))
     with _timed(seconds, "place"):
         tell(Step("The scheduler places the pods"))
@@ -90,7 +94,7 @@ def examine(
     nodes = offered(api, api.items("/api/v1/nodes"))
     room = less_daemons(nodes, api.items("/api/v1/pods"))
     policies = api.items("/apis/networking.k8s.io/v1/networkpolicies")
-    ends = _endpoints(stage, objects)
+    ends = _endpoints(stage, [*objects, *planes])
     tried = trials and state.settled and not (state.pending or state.unmade)
     return Report(
         kubernetes=KUBERNETES,
