@@ -15,6 +15,7 @@ from disagg_constructs.lifecycle_scripts import (
     LifecycleScripts,
     LifecycleScriptsProps,
 )
+from disagg_constructs.model_file_system import ModelFileSystem, ModelFileSystemProps
 from disagg_constructs.model_store import ModelStore, ModelStoreProps
 from disagg_constructs.network import Network, NetworkProps
 from disagg_constructs.pod_identity import PodIdentity, PodIdentityProps
@@ -46,6 +47,8 @@ __all__ = [
     "LifecycleBucketProps",
     "LifecycleScripts",
     "LifecycleScriptsProps",
+    "ModelFileSystem",
+    "ModelFileSystemProps",
     "ModelStore",
     "ModelStoreProps",
     "Network",

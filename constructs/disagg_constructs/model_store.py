@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -22,6 +23,8 @@ class ModelStoreProps:
     """Where in the bucket the models lie."""
     keep_old_versions_days: int = 30
     """Days after which an object that was overwritten or deleted is gone for good."""
+    file_systems: bool = False
+    """Whether file systems of the account may read it through FSx for Lustre. Default: no."""
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
     """What becomes of the bucket and its key with the stack. Default: they go when the first
     deployment fails, and stay afterwards."""
@@ -54,6 +57,8 @@ class ModelStore(Construct):
             description=f"Model weights in {props.bucket_name}",
             removal_policy=props.removal_policy,
         )
+        if props.file_systems:
+            self._admit_file_systems(props.bucket_name)
         self.bucket = s3.Bucket(
             self,
             "Resource",
@@ -76,4 +81,38 @@ class ModelStore(Construct):
                 )
             ],
             removal_policy=props.removal_policy,
+        )
+
+    def _admit_file_systems(self, bucket_name: str) -> None:
+        """Let the service-linked roles of FSx use the key, through S3 and for this bucket only.
+
+        Why no role by name: FSx makes one for each file system when it is linked, named after its
+        id. Source: FSx for Lustre user guide, "Working with server-side encrypted Amazon S3
+        buckets".
+        """
+        stack = cdk.Stack.of(self)
+        bucket = f"arn:{stack.partition}:s3:::{bucket_name}"
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=[
+                    "kms:Encrypt",
+                    "kms:Decrypt",
+                    "kms:ReEncrypt*",
+                    "kms:GenerateDataKey*",
+                    "kms:DescribeKey",
+                ],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {
+                        "kms:CallerAccount": stack.account,
+                        "kms:ViaService": f"s3.{stack.region}.{stack.url_suffix}",
+                    },
+                    # Why both: with a bucket key the context is the bucket, without the object.
+                    "StringLike": {
+                        "aws:userid": "*:FSx",
+                        "kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"],
+                    },
+                },
+            )
         )

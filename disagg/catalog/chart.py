@@ -9,13 +9,15 @@ from disagg.catalog.source import Source
 
 Platform = Literal["eks", "hyperpod"]
 Exposure = Literal["device_plugin", "dra"]
-Option = Literal["monitoring", "keda", "leader_worker_set", "karpenter"]
-"""What an environment may want besides: a switch of `add_ons`, or how its nodes are made."""
+Option = Literal["monitoring", "keda", "leader_worker_set", "karpenter", "file_system"]
+"""What an environment may want besides: a switch of `add_ons`, how its nodes are made, or where its
+weights lie."""
 SWITCHES: Mapping[Option, str] = {
     "monitoring": "add_ons.monitoring",
     "keda": "add_ons.keda",
     "leader_worker_set": "add_ons.leader_worker_set",
     "karpenter": "capacity.provisioner: karpenter",
+    "file_system": "serving.weights.kind: fsx",
 }
 """The key of the file that asks for an option."""
 

@@ -226,6 +226,21 @@ CHART_VALUES: dict[str, ValueKeys] = {
         "nodeSelector.* tolerations.* affinity.* extraEnv.* kubeletPath",
         "kubernetes.enablePodLabels kubernetes.enablePodUID kubernetesDRA.enabled",
     ),
+    "aws-fsx-csi-driver": _keys(
+        "1.17.0",
+        "kubernetes-sigs/aws-fsx-csi-driver@5b227125 charts/aws-fsx-csi-driver/values.yaml;"
+        " node.region: templates/node-daemonset.yaml",
+        "2026-04-21",
+        "image.repository image.tag image.pullPolicy csidriver.fsGroupPolicy sidecars.*",
+        "controller.replicaCount controller.resources.* controller.tolerations.*",
+        "controller.affinity.* controller.region controller.logLevel controller.extraTags.*",
+        "controller.serviceAccount.create controller.serviceAccount.name",
+        "controller.serviceAccount.annotations.* controller.podDisruptionBudget.enabled",
+        "node.region node.kubeletPath node.logLevel node.resources.* node.nodeSelector.*",
+        "node.tolerateAllTaints node.tolerations.* node.affinity.* node.dnsPolicy node.dnsConfig.*",
+        "node.serviceAccount.create node.serviceAccount.name node.serviceAccount.annotations.*",
+        "nameOverride fullnameOverride imagePullSecrets.* nodeComponentOnly",
+    ),
 }
 """Documented keys by chart; a test holds each to the version of `charts.py`."""
 

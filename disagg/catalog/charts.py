@@ -16,6 +16,7 @@ from disagg.catalog.chart import (
     Option,
     Platform,
 )
+from disagg.catalog.charts_optional import FSX, LEADER_WORKER_SET
 from disagg.catalog.gateway_charts import (
     AGENTGATEWAY,
     AGENTGATEWAY_CRDS,
@@ -180,26 +181,6 @@ _KARPENTER = Chart(
         "aws/karpenter-provider-aws@1d927085d charts/karpenter/values.yaml, website"
         " reference/settings.md and getting started (requests)",
         "2026-08-21",
-    ),
-)
-
-_LEADER_WORKER_SET = Chart(
-    name="lws",
-    repository="oci://registry.k8s.io/lws/charts",
-    version="0.10.0",
-    app_version="v0.10.0",
-    namespace="lws-system",
-    wave=CONTROLLER_WAVE,
-    option="leader_worker_set",
-    brings=("LeaderWorkerSet.leaderworkerset.x-k8s.io",),
-    # Why: the chart in Git names the image tag `main`; the pin must not depend on a release script.
-    values={"image": {"manager": {"tag": "v0.10.0", "pullPolicy": "IfNotPresent"}}},
-    why=(
-        "Groups of pods that start and fail as one, for model servers over several nodes. Nothing"
-        " that is rendered uses it: every pod here fits one node."
-    ),
-    source=_read(
-        "kubernetes-sigs/lws@060ab4d charts/lws, site/content/en/docs/installation", "2026-08-21"
     ),
 )
 
@@ -378,7 +359,7 @@ _CHARTS = (
     HYPERPOD,
     _LOAD_BALANCER,
     _KARPENTER,
-    _LEADER_WORKER_SET,
+    LEADER_WORKER_SET,
     _KEDA,
     _PROMETHEUS,
     GATEWAY_API,
@@ -392,6 +373,7 @@ _CHARTS = (
     _DCGM,
     ISTIOD,
     AGENTGATEWAY,
+    FSX,
 )
 
 CHARTS: dict[str, Chart] = {row.name: row for row in _CHARTS}

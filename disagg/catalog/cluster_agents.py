@@ -241,6 +241,21 @@ _AGENTS = (
         priority_class=_ON_NODES,
         source=_published("NVIDIA/dcgm-exporter@d5e5f51 deployment/values.yaml", "2026-05-12"),
     ),
+    Agent(
+        name="fsx-csi-node",
+        comes_with="aws-fsx-csi-driver",
+        replicas=None,
+        # Three containers: 10m each, 40 and twice 32 MiB.
+        cpu_milli=30,
+        memory_mib=104,
+        tolerates=_EVERYTHING,
+        priority_class=_ON_NODES,
+        source=_published(
+            "kubernetes-sigs/aws-fsx-csi-driver@5b227125 charts/aws-fsx-csi-driver/values.yaml,"
+            " templates/node-daemonset.yaml",
+            "2026-04-21",
+        ),
+    ),
 )
 
 AGENTS: dict[str, Agent] = {row.name: row for row in _AGENTS}

@@ -7,6 +7,9 @@ from disagg.catalog.instances import InstanceType
 from disagg.catalog.source import Kind, Source
 from disagg.units import Bytes
 
+LONGEST_START_SECONDS = 3_600
+"""How long a server may take until it answers [s], loading and compiling; then it is started again.
+Assumed."""
 STREAM_BYTES = Bytes(4_000_000_000)
 """Weights for each stream of Run:ai Model Streamer [B]. Source: awslabs/ai-on-eks guide on loading
 models from S3, concurrency = size / 4 GB rounded up; read 2026-11-23."""

@@ -40,6 +40,8 @@ BUCKET = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 KEY_PREFIX = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
 KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$"
+FILE_SYSTEM = r"^fs-[0-9a-f]{8,17}$"
+MOUNT_NAME = r"^[A-Za-z0-9_-]{1,8}$"
 SECRET_NAME = r"^[A-Za-z0-9/_+=.@-]{1,512}$"  # noqa: S105  Why: a pattern, no secret.
 PATTERNS = {
     GIT_URL: "an https:// or ssh:// URL without ? and #, such as ssh://git@host/repository.git",
@@ -60,6 +62,8 @@ PATTERNS = {
     KEY_PREFIX: "a path of a-z, A-Z, 0-9, _ and - with / between, and none at its ends",
     KEY_ARN: "the ARN of a KMS key, not of an alias",
     CERTIFICATE_ARN: "the ARN of a certificate in ACM",
+    FILE_SYSTEM: "the id of an FSx file system, fs- and 8 to 17 hexadecimal digits",
+    MOUNT_NAME: "the mount name that FSx gave, 1 to 8 letters, digits, _ and -",
     SECRET_NAME: "the name of a secret, not its ARN",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",

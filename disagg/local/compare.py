@@ -12,6 +12,7 @@ from disagg.catalog.resources import (
 )
 from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
+from disagg.config.weights import Fsx
 from disagg.local import compare_karpenter, compare_storage, owned
 from disagg.local.aws import (
     readback,
@@ -66,6 +67,7 @@ class Created:
     karpenter: Karpenter | None = None
     """What Karpenter finds in the account; None: nothing acts for it."""
     capabilities: tuple[readback_delivery.Capability, ...] = ()
+    file_systems: tuple[readback_storage.FileSystem, ...] = ()
     parameters: dict[str, str] = field(default_factory=dict)
     """SSM parameters of the account and region, by name."""
 
@@ -101,6 +103,7 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
             one.id: one for one in readback_network.read_security_groups(ec2, cluster.vpc_id)
         },
         karpenter=find_karpenter(endpoint.client, identities),
+        file_systems=readback_storage.read_file_systems(endpoint.client("fsx"), ec2),
         capabilities=readback_delivery.read_capabilities(eks, cluster_name),
         parameters=readback_delivery.read_parameters(endpoint.client("ssm"), "/"),
         roles=readback_iam.read_roles(endpoint.client("iam"), f"{prefix}-"),
@@ -133,7 +136,17 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
 def _storage(environment: Environment, created: Created) -> Iterator[Fact]:
     store = store_of(environment)
     if store:
-        rows = compare_storage.storage(environment, store, created.buckets, created.permissions)
+        rows = list(
+            compare_storage.storage(environment, store, created.buckets, created.permissions)
+        )
+        if isinstance(store, Fsx):
+            place = compare_storage.FileSystemPlace(
+                zones={one.id: one.zone_id for one in created.subnets},
+                nodes=created.cluster.cluster_security_group_id,
+            )
+            rows += compare_storage.file_systems(
+                environment, store, created.file_systems, created.security_groups, place
+            )
         for about, planned, made in rows:
             yield Fact(about=about, planned=planned, created=made)
 

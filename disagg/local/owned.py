@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
 from disagg.local.aws.holdings import cluster_held
+from disagg.local.compare_storage import identities
 from disagg.planner.plan import Plan
+from disagg.planner.weights import store_of
 
 if TYPE_CHECKING:
     from disagg.local.compare import Created
@@ -124,6 +126,6 @@ def _in_a_cluster_of_others(
     ]
     yield (
         "existing cluster: access entries and identities made in it",
-        "none",
-        ", ".join(made) or "none",
+        ", ".join(identities(environment, store_of(environment))) or "none",
+        ", ".join(sorted(made)) or "none",
     )

@@ -4,13 +4,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from disagg.artifacts import render
 from disagg.checks.environment import Checked
 from disagg.checks.rehearsal import NODES
 from disagg.config.environment import Environment
+from disagg.config.weights import FileSystem
 from disagg.errors import CheckFailedError, DisaggError, Problem
 from disagg.local.cluster.agents import agents
 from disagg.local.cluster.apply import Manifests
@@ -21,9 +24,11 @@ from disagg.local.cluster.hyperpod_nodes import hyperpod_nodes
 from disagg.local.cluster.nodes import UnknownNodeError, make_nodes
 from disagg.local.cluster.report import Report
 from disagg.local.compare import Created
+from disagg.local.compare_storage import TAG
 from disagg.local.demo import Detail, Done, Step, Tell, deploy, write
 from disagg.planner.add_ons import installed
 from disagg.planner.layout import groups
+from disagg.planner.weights import file_system_of
 
 
 def rehearse(checked: Checked, dist: Path, tell: Tell) -> Report:
@@ -63,6 +68,9 @@ def judge(
         ProcessError: A program of the control plane failed; its log stays.
     """
     nodes = _nodes(environment, created)
+    whole = completed(environment, manifests, created)
+    if whole is not manifests:
+        tell(Detail("the file states no file system of models: the one that was made is taken"))
     with _workplace(tell) as directory:
         tell(Step(f"Kubernetes {KUBERNETES} on this machine"))
         with ControlPlane(directory=directory, programs=programs) as plane:
@@ -74,7 +82,22 @@ def judge(
             stand_ins = agents(created, installed(environment))
             stage = Stage(plane.cluster(), nodes, stand_ins, str(subnet[10]))
             with plane.alive():
-                return examine(stage, manifests, tell, seconds)
+                return examine(stage, whole, tell, seconds)
+
+
+def completed(environment: Environment, manifests: Manifests, created: Created) -> Manifests:
+    """Return the manifests with what a person writes into the file after the first deployment.
+
+    Which file system of models was made: the file cannot state it before, and states the account's
+    own afterwards, so it is not compared.
+    """
+    fsx = file_system_of(environment)
+    made = [one for one in created.file_systems if one.tags.get(TAG) == environment.name]
+    if fsx is None or fsx.file_system is not None or not made:
+        return manifests
+    stated = FileSystem(id=made[0].id, mount_name=made[0].mount_name)
+    weights = replace(fsx, file_system=stated)
+    return render(replace(environment, serving=replace(environment.serving, weights=weights)))
 
 
 def _nodes(environment: Environment, created: Created) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from disagg.catalog.chart import Chart, Exposure, Option
 from disagg.catalog.charts import charts_for
 from disagg.config.environment import Environment
 from disagg.planner.karpenter import by_karpenter
+from disagg.planner.weights import file_system_of
 
 
 def exposure_of(environment: Environment) -> Exposure:
@@ -25,6 +26,7 @@ def installed(environment: Environment) -> tuple[Chart, ...]:
         "keda": add_ons.keda,
         "leader_worker_set": add_ons.leader_worker_set,
         "karpenter": by_karpenter(environment),
+        "file_system": file_system_of(environment) is not None,
     }
     options = frozenset(name for name, on in switches.items() if on)
     charts = charts_for(

@@ -1,9 +1,10 @@
 """What an environment costs each hour, line by line, each figure saying what it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from disagg.catalog.instances import node_type
+from disagg.catalog.models import MODELS
 from disagg.catalog.prices import OFFERS, Offer, Prices
 from disagg.catalog.source import Kind
 from disagg.config.capacity import Capacity, CapacityBlock, CapacitySource, OnDemand
@@ -12,6 +13,7 @@ from disagg.planner.endpoints import interface_endpoints
 from disagg.planner.layout import groups
 from disagg.planner.money.purchase import NodePrice, node_price
 from disagg.planner.reservations import Ending, not_planned, shared, short_name
+from disagg.planner.weights import capacity_gib, file_system_of
 from disagg.units import HOURS_PER_MONTH
 
 
@@ -113,7 +115,7 @@ def mean_price(environment: Environment, prices: Prices) -> NodePrice | None:
 
 
 def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]:
-    """Return every hourly cost at the planned size, without data transfer and storage.
+    """Return every hourly cost at the planned size, without data transfer and storage in S3.
 
     What was bought before is counted as what is held, not as what is planned: nodes beyond the
     planned ones have a line of their own (`planner.reservations.not_planned`, with its sources).
@@ -159,7 +161,21 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     for label, count, item, offer in other:
         price = node_price(prices, item, region, rest, offer)
         lines.append(_line(label, count, price, needs_gpu_nodes=False))
-    return tuple(lines)
+    return (*lines, *_file_system(environment, prices, rest))
+
+
+def _file_system(environment: Environment, prices: Prices, pricing: Pricing) -> Iterator[CostLine]:
+    """Yield the file system of models, where there is one: paid for by its size, used or not."""
+    fsx = file_system_of(environment)
+    if fsx is None:
+        return
+    size, speed = capacity_gib(fsx, MODELS[environment.serving.model]), fsx.throughput_mb_per_tib
+    each = node_price(
+        prices, f"fsx_lustre_gib_{speed}", environment.aws.region, pricing, Offer.SERVICE
+    )
+    whole = None if each is None else replace(each, usd_per_hour=each.usd_per_hour * size)
+    label = f"FSx for Lustre, {size:,} GiB at {speed} MB/s/TiB"
+    yield _line(label, 1, whole, needs_gpu_nodes=False)
 
 
 def counted_again(environments: Iterable[Environment], prices: Prices) -> float:

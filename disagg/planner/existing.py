@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
+from disagg.planner.weights import file_system_of
+
+_LUSTRE = "; TCP 988 and 1018 to 1023 from the file system's group"
+"""Source: FSx for Lustre user guide, limit-access-security-groups: rules of clients."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +41,8 @@ def _cluster(environment: Environment) -> tuple[Existing, ...]:
         Existing(
             what="cluster security group",
             ids=(cluster.security_group_id,),
-            needs="everything from itself; what its nodes need to registries and AWS",
+            needs="everything from itself; what its nodes need to registries and AWS"
+            + (_LUSTRE if file_system_of(environment) else ""),
         ),
     )
 

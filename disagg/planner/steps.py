@@ -14,7 +14,7 @@ from disagg.config.environment import Environment
 from disagg.planner.karpenter import by_karpenter, pool_name
 from disagg.planner.layout import groups
 from disagg.planner.plan import Plan
-from disagg.planner.weights import MODEL_LOADER, store_of
+from disagg.planner.weights import MODEL_LOADER, file_system_of, store_of
 
 _QUOTAS = {"p": "L-417A185B", "g": "L-DB2E81BA"}
 """Service quotas of on-demand vCPUs by instance family. Source: service-quotas API, 2026-11-23."""
@@ -126,6 +126,24 @@ def _installed(environment: Environment, how: Commands) -> Iterator[Step]:
             *([f"kubectl apply {files}"] if by_hand else _synced(environment)),
             f"kubectl -n {serving} wait --for=condition=complete --timeout=12h {job}",
         ]
+    yield from _file_system(environment, how)
+
+
+def _file_system(environment: Environment, how: Commands) -> Iterator[Step]:
+    """Yield how the file learns which file system was made."""
+    fsx = file_system_of(environment)
+    if fsx is None or fsx.file_system is not None:
+        return
+    path = f"{environment.parameter_path}/storage/file-system"
+    ask = f"aws ssm get-parameters --region {environment.aws.region} --names {path}-id"
+    git = environment.delivery.git if environment.delivery else None
+    yield [
+        "Write the file system that was made into the file, as serving.weights.file_system.",
+        f"{ask} {path}-mount-name --query 'Parameters[].[Name,Value]' --output text",
+        how.verb("synth"),
+        *([f"cp -r {how.base}/. <checkout of {git.repo_url}>/{git.path}/"] if git else []),
+        *([f"git add {git.path} && git commit -m {environment.name} && git push"] if git else []),
+    ]
 
 
 def _synced(environment: Environment) -> list[str]:

@@ -4,16 +4,23 @@ import hashlib
 import math
 from dataclasses import dataclass
 
+from disagg.catalog.file_systems import FILE_SYSTEM_STEP_GIB, SMALLEST_FILE_SYSTEM_GIB
 from disagg.catalog.model_loading import FEWEST_STREAMS, MOST_STREAMS, STREAM_BYTES
 from disagg.catalog.models import Model
+from disagg.catalog.regions import REGIONS
 from disagg.config.environment import Environment
-from disagg.config.weights import S3
-from disagg.units import Bytes, Mib, mib_to_bytes
+from disagg.config.weights import Fsx, HuggingFace, Store
+from disagg.units import Bytes, Mib, bytes_to_gib, mib_to_bytes
 
 MODEL_SERVER = "model-server"
 """Service account of every model server: it reads the store."""
 MODEL_LOADER = "model-loader"
 """Service account of the Job that fills the store."""
+MODELS_MOUNT = "/mnt/models"
+"""Where pods mount a file system of models."""
+_REVISIONS = 2
+"""Copies of a model that a file system has room for: the next one is loaded before the last is
+gone."""
 _BUFFER_SHARE = 4
 """A pod's RAM over what the streamer may take of it: the engine needs the rest."""
 
@@ -30,13 +37,53 @@ class Streaming:
     """Whether each GPU reads its part and hands it to the others: read once, not once a GPU."""
 
 
-def store_of(environment: Environment) -> S3 | None:
+def store_of(environment: Environment) -> Store | None:
     """Return the store that pods read their weights from, None where they ask the hub."""
     weights = environment.serving.weights
-    return weights if isinstance(weights, S3) else None
+    return None if isinstance(weights, HuggingFace) else weights
 
 
-def bucket_name(environment: Environment, store: S3) -> str:
+def file_system_of(environment: Environment) -> Fsx | None:
+    """Return the file system in front of the store, None where pods read the bucket or the hub."""
+    weights = environment.serving.weights
+    return weights if isinstance(weights, Fsx) else None
+
+
+def capacity_gib(fsx: Fsx, model: Model) -> int:
+    """Return the size of a file system [GiB]: the file's, or the smallest for two revisions.
+
+    Example:
+        >>> from disagg.config.weights import Fsx
+        >>> from disagg.catalog.models import MODELS
+        >>> fsx = Fsx(kind="fsx", revision="0" * 40)
+        >>> capacity_gib(fsx, MODELS["openai/gpt-oss-120b"])
+        1200
+        >>> capacity_gib(fsx, MODELS["deepseek-ai/DeepSeek-R1"])
+        2400
+    """
+    if fsx.capacity_gib is not None:
+        return fsx.capacity_gib
+    wanted = _REVISIONS * bytes_to_gib(model.weight_bytes)
+    if wanted <= SMALLEST_FILE_SYSTEM_GIB:
+        return SMALLEST_FILE_SYSTEM_GIB
+    return FILE_SYSTEM_STEP_GIB * math.ceil(wanted / FILE_SYSTEM_STEP_GIB)
+
+
+def dns_name(file_system_id: str, region: str) -> str:
+    """Return the name nodes reach a file system by.
+
+    Source: FSx API reference, `FileSystem.DNSName`; kubernetes-sigs/aws-fsx-csi-driver@5b227125
+    examples/kubernetes/static_provisioning.
+
+    Example:
+        >>> dns_name("fs-0123456789abcdef0", "us-west-2")
+        'fs-0123456789abcdef0.fsx.us-west-2.amazonaws.com'
+    """
+    china = ".cn" if REGIONS[region].partition == "aws-cn" else ""
+    return f"{file_system_id}.fsx.{region}.amazonaws.com{china}"
+
+
+def bucket_name(environment: Environment, store: Store) -> str:
     """Return the bucket: the user's own, or the one that is made.
 
     Why a digest in it: names of buckets are unique in all of AWS, and manifests hold the name but
@@ -51,13 +98,23 @@ def bucket_name(environment: Environment, store: S3) -> str:
     return f"disagg-{environment.name}-models-{hashlib.sha256(where.encode()).hexdigest()[:10]}"
 
 
-def store_url(environment: Environment, store: S3) -> str:
+def store_url(environment: Environment, store: Store) -> str:
     """Return where the model lies, without a slash at the end.
 
     Example: `s3://disagg-pilot-models-0123456789/models/openai/gpt-oss-120b/<revision>`.
     """
     bucket = bucket_name(environment, store)
     return f"s3://{bucket}/{store.prefix}/{environment.serving.model}/{store.revision}"
+
+
+def model_place(environment: Environment, store: Store) -> str:
+    """Return where a server reads the model: a place in the bucket, or a directory.
+
+    Example: `/mnt/models/models/openai/gpt-oss-120b/<revision>`.
+    """
+    if isinstance(store, Fsx):
+        return f"{MODELS_MOUNT}/{store.prefix}/{environment.serving.model}/{store.revision}"
+    return store_url(environment, store)
 
 
 def streaming(model: Model, gpus: int, memory_mib: Mib) -> Streaming:

@@ -6,7 +6,7 @@ from cdk8s import App
 
 from disagg.config.environment import Environment
 from disagg.planner.karpenter import by_karpenter
-from disagg.planner.weights import store_of
+from disagg.planner.weights import file_system_of, store_of
 from disagg_k8s.baseline import BaselinePool
 from disagg_k8s.devices import DeviceClaims, by_claim
 from disagg_k8s.disruption import DisruptionBudgets
@@ -15,6 +15,7 @@ from disagg_k8s.gpu_nodes import GpuNodes
 from disagg_k8s.identity import ServiceAccounts
 from disagg_k8s.manifest import Concern
 from disagg_k8s.model_loading import ModelLoading
+from disagg_k8s.model_volume import ModelVolume
 from disagg_k8s.names import has_gateway
 from disagg_k8s.namespaces import Namespaces, PriorityClasses
 from disagg_k8s.network import NetworkPolicies
@@ -84,9 +85,15 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
 
 
 def _loading(app: App, environment: Environment) -> dict[str, Concern]:
-    """Return the chart that fills the store, where there is one."""
-    store = store_of(environment)
+    """Return the chart that fills the store, and that of the file system in front of it."""
+    store, fsx = store_of(environment), file_system_of(environment)
     if store is None:
         return {}
-    chart = ModelLoading(app, "ModelLoading", environment=environment, store=store)
-    return {"25-model-loading": chart}
+    charts: dict[str, Concern] = {
+        "25-model-loading": ModelLoading(app, "ModelLoading", environment=environment, store=store)
+    }
+    if fsx is not None and fsx.file_system is not None:
+        charts["26-model-volume"] = ModelVolume(
+            app, "ModelVolume", environment=environment, fsx=fsx, made=fsx.file_system
+        )
+    return charts

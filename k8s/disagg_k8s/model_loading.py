@@ -7,7 +7,7 @@ from constructs import Construct
 
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
-from disagg.config.weights import S3
+from disagg.config.weights import Store
 from disagg.planner.weights import MODEL_LOADER, store_url
 from disagg_k8s import names, weights
 from disagg_k8s.manifest import Concern, Json
@@ -27,7 +27,9 @@ class ModelLoading(Concern):
     applied. What it copied already stays checked in the store, so a new try costs a few requests.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, environment: Environment, store: S3) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, environment: Environment, store: Store
+    ) -> None:
         super().__init__(scope, id_)
         namespace = environment.serving_namespace
         labels = names.common(environment, MODEL_LOADER)
@@ -71,7 +73,7 @@ class ModelLoading(Concern):
         )
 
 
-def _container(environment: Environment, store: S3) -> Json:
+def _container(environment: Environment, store: Store) -> Json:
     memory = {"memory": "2Gi"}
     token = [f"--token-secret={store.token_secret}"] if store.token_secret else []
     return {

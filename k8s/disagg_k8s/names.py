@@ -13,6 +13,7 @@ from disagg.catalog.resources import (
     LABEL_ROLE,
 )
 from disagg.config.environment import Environment
+from disagg.config.weights import Fsx
 from disagg.planner import weights
 from disagg_k8s.manifest import Json
 
@@ -188,6 +189,18 @@ def picker_namespace(environment: Environment) -> str:
 def gateway_selector() -> Labels:
     """Return what selects the pods that a controller makes for the Gateway, in its namespace."""
     return {GATEWAY_NAME_LABEL: INFERENCE}
+
+
+def models_claim(fsx: Fsx) -> str:
+    """Return the name of the claim on a file system of models.
+
+    Why the id in it: neither a volume nor a claim can change, so another file system is another of
+    both, and a new template of every pod. One that the file does not state yet has a name that
+    tells whoever asks why a pod waits.
+    """
+    if fsx.file_system is None:
+        return "models-file-system-not-stated"
+    return f"models-{fsx.file_system.id.removeprefix('fs-')}"
 
 
 def priority_class(environment: Environment, component: str) -> str:

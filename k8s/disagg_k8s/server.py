@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from disagg.catalog.instances import node_type
+from disagg.catalog.model_loading import LONGEST_START_SECONDS
 from disagg.catalog.models import MODELS
 from disagg.catalog.resources import (
     GPU_TAINT,
@@ -24,8 +25,8 @@ _CACHE = "/var/cache/disagg"
 _KEEP_ALIVE_SECONDS = 120
 """Longer than the sidecar's connection pool (90 s): vLLM's own 5 s ends in resets (llm-d guide)."""
 _QUIET_PATHS = "/health,/metrics,/v1/models"
-_START_TRIES = 120
-"""Of 30 s each: an hour, for loading weights over the network and compiling kernels."""
+_START_TRIES = LONGEST_START_SECONDS // 30
+"""Of 30 s each, for loading weights over the network and compiling kernels."""
 
 LONGEST_PREFILL_SECONDS = 60
 """Time a prompt may take on prefill [s]: assumed, for the longest context."""
@@ -151,6 +152,7 @@ def volumes(environment: Environment, shm_mib: int) -> list[Json]:
     return [
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": binary(shm_mib)}},
         {"name": "cache", **(shared if environment.serving.cache == "node" else own)},
+        *weights.volumes(environment),
     ]
 
 
@@ -160,6 +162,7 @@ def mounts(environment: Environment) -> list[Json]:
     return [
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  Why: a path in the pod, not on this machine.
         {"name": "cache", "mountPath": _CACHE, **part},
+        *weights.mounts(environment),
     ]
 
 

@@ -18,7 +18,7 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
 
     A kustomization takes none.
 
-    Example: A controller's pods cannot ask the instance metadata service (its hop limit is 1), so
+    Example: Pods cannot ask the instance metadata service (its hop limit is 1), so
         cluster, region and VPC are told: the VPC by its tag, since its id is known to
         CloudFormation only, unless it is one of others, which has no tag of ours.
     """
@@ -27,6 +27,7 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {
         "clusterName": {"clusterName": environment.cluster_name},
         "region": {"region": region},
+        "node.region": {"node": {"region": region}},
         "global": {"global": {"region": region}},
         "vpc": {"vpcTags": tags} if existing is None else {"vpcId": existing.vpc_id},
         "karpenter": {

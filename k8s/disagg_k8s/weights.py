@@ -6,7 +6,13 @@ from importlib.resources import files
 from disagg.catalog.models import MODELS
 from disagg.config.environment import Environment
 from disagg.planner.layout import SIDECAR_MEMORY_MIB, PodPlan
-from disagg.planner.weights import store_of, store_url, streaming
+from disagg.planner.weights import (
+    MODELS_MOUNT,
+    file_system_of,
+    model_place,
+    store_of,
+    streaming,
+)
 from disagg.units import Mib
 from disagg_k8s import names
 from disagg_k8s.manifest import Json
@@ -23,9 +29,9 @@ def program(name: str) -> str:
 
 
 def model(environment: Environment) -> str:
-    """Return what vLLM is to load: an id on the hub, or a place in the store."""
+    """Return what vLLM is to load: an id on the hub, a place in the store, or a directory."""
     store = store_of(environment)
-    return store_url(environment, store) if store else environment.serving.model
+    return model_place(environment, store) if store else environment.serving.model
 
 
 def arguments(environment: Environment, plan: PodPlan) -> list[str]:
@@ -49,13 +55,15 @@ def arguments(environment: Environment, plan: PodPlan) -> list[str]:
 
 
 def variables(environment: Environment, cache: str) -> list[Json]:
-    """Return the environment entries of a source: the hub's token, or how the store is reached.
+    """Return the environment entries of a source: the hub's token, or how the bucket is reached.
 
     Why boto3 for the credentials: the streamer's C++ client asks Pod Identity for them only in
     newer versions; boto3 always does. Source: run-ai/runai-model-streamer docs/src/usage.md.
     """
     if store_of(environment) is None:
         return [HF_TOKEN]
+    if file_system_of(environment) is not None:
+        return []
     return [
         *_region(environment),
         {"name": "RUNAI_STREAMER_NO_BOTO3_SESSION", "value": "0"},
@@ -69,24 +77,43 @@ def _region(environment: Environment) -> list[Json]:
 
 
 def weights_gate(environment: Environment) -> list[Json]:
-    """Return the init container that waits, by failing, until the store holds the whole model."""
+    """Return the init container that waits, by failing, until the whole model is there."""
     if store_of(environment) is None:
         return []
+    files = file_system_of(environment) is not None
+    text = program("files_gate.py" if files else "weights_gate.py")
     return [
         {
             "name": "weights-gate",
             "image": names.images(environment).server,
             "imagePullPolicy": "IfNotPresent",
-            "command": ["python3", "-c", program("weights_gate.py"), model(environment)],
-            "env": _region(environment),
+            "command": ["python3", "-c", text, model(environment)],
+            **({} if files else {"env": _region(environment)}),
             "resources": {
                 "requests": {"cpu": "100m", "memory": "256Mi"},
                 "limits": {"memory": "256Mi"},
             },
             "securityContext": names.HARDENED,
+            **({"volumeMounts": mounts(environment)} if files else {}),
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }
     ]
+
+
+def volumes(environment: Environment) -> list[Json]:
+    """Return the volume of models of a server's pod; none without a file system."""
+    fsx = file_system_of(environment)
+    if fsx is None:
+        return []
+    claim = {"claimName": names.models_claim(fsx), "readOnly": True}
+    return [{"name": "models", "persistentVolumeClaim": claim}]
+
+
+def mounts(environment: Environment) -> list[Json]:
+    """Return how a container sees the volume of models: as files that it cannot change."""
+    if file_system_of(environment) is None:
+        return []
+    return [{"name": "models", "mountPath": MODELS_MOUNT, "readOnly": True}]
 
 
 def loader_variables(environment: Environment) -> list[Json]:

@@ -58,7 +58,13 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         )
     store = store_of(environment)
     storage = (
-        StorageStack(scope, environment=environment, cluster=cluster.cluster, store=store)
+        StorageStack(
+            scope,
+            environment=environment,
+            network=network.network,
+            cluster=cluster.cluster,
+            store=store,
+        )
         if store
         else None
     )

@@ -18,7 +18,7 @@ from disagg.catalog.charts import CHARTS, charts_for
 from disagg.catalog.instances import INSTANCE_TYPES
 
 EACH = pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda one: one.name)
-EVERYTHING = frozenset({"monitoring", "keda", "leader_worker_set", "karpenter"})
+EVERYTHING = frozenset({"monitoring", "keda", "leader_worker_set", "karpenter", "file_system"})
 
 
 @EACH

@@ -109,6 +109,11 @@ def s3(**more: Any) -> dict[str, Any]:
     return {"serving.weights": {"kind": "s3", "revision": COMMIT} | more}
 
 
+def fsx(**more: Any) -> dict[str, Any]:
+    """Return a store behind a file system."""
+    return {"serving.weights": {"kind": "fsx", "revision": COMMIT} | more}
+
+
 LLAMA = {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_context_tokens": 4096}
 SMALL = {"replicas": 8, "tensor_parallel": 1, "shm_gib": 16}
 PRICE = {"upfront_usd": 24_000, "nodes": 1, "hours": 240}
@@ -277,6 +282,12 @@ PAIRS: dict[str, Pair] = {
         | {"serving.gateway": {"kind": "istio"}},
         existing_network() | {"cluster.existing": CLUSTER, "cluster.administrators": REMOVE},
     ),
+    "DISAGG-WGT-007": Pair(fsx(capacity_gib=3600), fsx(capacity_gib=4800)),
+    "DISAGG-WGT-008": Pair(
+        fsx(), fsx(file_system={"id": "fs-0123456789abcdef0", "mount_name": "fsxabcde"})
+    ),
+    # Ten pods read 652 GB; 1200 GiB at 125 MB/s/TiB are 0.146 GB/s, an hour of which is 527 GB.
+    "DISAGG-WGT-009": Pair(fsx(throughput_mb_per_tib=125), fsx(throughput_mb_per_tib=250)),
     "DISAGG-K8S-001": Pair(
         {"cluster.kubernetes_version": "1.28"}, {"cluster.kubernetes_version": "1.33"}
     ),
@@ -631,3 +642,8 @@ def test_more_pods_than_kubelet_allows_are_found_and_as_many_are_not(
     ]
     monkeypatch.setitem(INSTANCE_TYPES, instance.name, replace(instance, max_pods=8))
     assert "DISAGG-CAP-010" not in {one.code for one in found("pilot", {})}
+
+
+def test_what_holds_for_a_bucket_holds_behind_a_file_system_too() -> None:
+    codes = {p.code for p in found("pilot", LLAMA | fsx(kms_key_arn=KEY))}
+    assert {"DISAGG-WGT-001", "DISAGG-WGT-003"} <= codes

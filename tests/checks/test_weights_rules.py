@@ -10,7 +10,8 @@ from manifest_edits import RENDERED, one, pod, server
 from shipped import checked
 
 import disagg_k8s
-from disagg.checks.manifests import MANIFEST_RULES, check_manifests
+from disagg.checks.manifests import check_manifests, weights_rules
+from disagg.checks.rule import rules_of
 
 COMMIT = "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"
 S3 = {"kind": "s3", "revision": COMMIT}
@@ -168,7 +169,7 @@ def test_a_cache_of_the_node_that_the_file_does_not_ask_for_is_found() -> None:
 
 
 def test_every_rule_is_broken_by_some_change() -> None:
-    codes = {rule.code for rule in MANIFEST_RULES if rule.code.startswith("DISAGG-WGT-")}
+    codes = {rule.code for rule in rules_of(weights_rules)}
     broken = {f"DISAGG-WGT-{number}" for number, _, _ in VIOLATIONS}
     assert broken | {"DISAGG-WGT-016"} == codes
 

@@ -167,3 +167,20 @@ def test_with_karpenter_and_git_its_pools_are_pushed_and_not_applied() -> None:
 
 def test_without_karpenter_nobody_speaks_of_its_kinds() -> None:
     assert not any("nodepool" in line or "nodeclaims" in line for line in commands())
+
+
+FSX = {"kind": "fsx", "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"}
+
+
+def test_the_file_system_is_stated_after_the_deployment_and_before_the_gpu_nodes() -> None:
+    found = commands(serving__weights=FSX)
+    (asked,) = [number for number, line in enumerate(found) if "file-system-mount-name" in line]
+    assert "/disagg/pilot/storage/file-system-id" in found[asked]
+    deploys = [number for number, line in enumerate(found) if line.startswith("disagg deploy")]
+    assert deploys[0] < asked < deploys[1]
+    assert found.index("kubectl apply -f dist/pilot/manifests") > asked
+
+
+def test_a_file_system_that_is_stated_is_not_asked_for() -> None:
+    stated = FSX | {"file_system": {"id": "fs-0123456789abcdef0", "mount_name": "fsxabcde"}}
+    assert not any("file-system-id" in line for line in commands(serving__weights=stated))

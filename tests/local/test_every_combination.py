@@ -38,7 +38,7 @@ AXES = {
     ),
     "exposure": ("device_plugin", "dra"),
     "ami": ("al2023", "bottlerocket"),
-    "weights": ("hugging_face", "s3"),
+    "weights": ("hugging_face", "s3", "fsx"),
     "network": ("made", "existing"),
     "version": ("1.33", "1.34", "1.35"),
     "placement": ("separate_nodes", "colocate"),
@@ -115,8 +115,8 @@ def text_of(row: Row) -> str:
     prefill = 4 if row["type"].startswith("g7e") else 1
     edits["serving.prefill"] = {"replicas": 8 // prefill // (1 + half), "tensor_parallel": prefill}
     edits["serving.decode.replicas"] = 1 if half else 2
-    if row["weights"] == "s3":
-        edits["serving.weights"] = {"kind": "s3", "revision": REVISION}
+    if row["weights"] != "hugging_face":
+        edits["serving.weights"] = {"kind": row["weights"], "revision": REVISION}
     if row["network"] == "existing":
         edits["network.existing"] = EXISTING
     return edited("pilot", edits)

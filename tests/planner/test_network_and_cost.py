@@ -79,3 +79,23 @@ def test_four_and_one_on_two_nodes_shows_idle_gpus_their_price_and_the_full_layo
     assert sum(one.gpus for one in plan.idle) == 8
     assert sum(one.usd_per_hour or 0 for one in plan.idle) == pytest.approx(113.9328)
     assert plan.suggestion == "serving.prefill.replicas: 8 and serving.decode.replicas: 2"
+
+
+@pytest.mark.parametrize(
+    ("weights", "usd_per_month"),
+    [
+        # 0.600 and 0.145 USD a GiB and month, from the pricing page.
+        ({}, 1200 * 0.600),
+        ({"capacity_gib": 4800, "throughput_mb_per_tib": 125}, 4800 * 0.145),
+    ],
+)
+def test_a_file_system_costs_by_its_size_whether_gpu_nodes_run_or_not(
+    weights: dict[str, int], usd_per_month: float
+) -> None:
+    fsx = {"kind": "fsx", "revision": "0" * 40} | weights
+    with_it = make_plan(checked("pilot", serving__weights=fsx).environment, bundled_prices())
+    without = make_plan(checked("pilot").environment, bundled_prices())
+    (line,) = [one for one in with_it.costs if one.item.startswith("FSx for Lustre")]
+    assert line.usd_per_hour * 730 == pytest.approx(usd_per_month, rel=1e-5)
+    added = with_it.usd_per_hour_without_gpus - without.usd_per_hour_without_gpus
+    assert added == pytest.approx(line.usd_per_hour)

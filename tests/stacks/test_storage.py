@@ -98,3 +98,43 @@ def test_arns_follow_the_partition() -> None:
     }
     found = synthesize(checked("pilot", **gov).environment)[STORAGE]
     assert "arn:aws-us-gov:s3:::models-of-ours" in policies(found)
+
+
+def mounted(**more: Any) -> Template:
+    fsx = S3 | {"kind": "fsx"} | more
+    return synthesize(checked("pilot", serving__weights=fsx).environment)[STORAGE]
+
+
+def test_behind_a_file_system_the_bucket_is_the_same_and_servers_are_nobody_to_aws() -> None:
+    found, plain = mounted(), stored()[STORAGE]
+    assert of_type(found, "AWS::S3::Bucket") == of_type(plain, "AWS::S3::Bucket")
+    bound = of_type(found, "AWS::EKS::PodIdentityAssociation").values()
+    assert [one["ServiceAccount"] for one in bound] == ["model-loader"]
+
+
+def test_logical_ids_of_a_file_system_do_not_change() -> None:
+    # Guard: another id is another file system, whose id and mount name the file must state anew.
+    assert list(of_type(mounted(), "AWS::FSx::FileSystem")) == ["FileSystem8A8E25C0"]
+
+
+def test_a_file_system_is_where_the_gpu_nodes_are_and_people_are_told_its_names() -> None:
+    found = mounted(capacity_gib=2400, throughput_mb_per_tib=500)
+    made = only(found, "AWS::FSx::FileSystem")
+    assert "NetworkFabric" in str(made["SubnetIds"])
+    assert made["StorageCapacity"] == 2400
+    assert made["LustreConfiguration"]["PerUnitStorageThroughput"] == 500
+    told = {
+        one["Name"].rpartition("/")[2]: one["Value"]
+        for one in of_type(found, "AWS::SSM::Parameter").values()
+    }
+    assert told["file-system-id"] == {"Ref": "FileSystem8A8E25C0"}
+    assert told["file-system-mount-name"] == {
+        "Fn::GetAtt": ["FileSystem8A8E25C0", "LustreMountName"]
+    }
+
+
+def test_a_bucket_of_yours_is_shown_too() -> None:
+    link = only(
+        mounted(bucket="models-of-ours", prefix="llm/eu"), "AWS::FSx::DataRepositoryAssociation"
+    )
+    assert link["DataRepositoryPath"] == "s3://models-of-ours/llm/eu/"

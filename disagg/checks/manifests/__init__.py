@@ -21,6 +21,7 @@ from disagg.checks.manifests import (
     router_rules,
     serving_rules,
     transfer_rules,
+    volume_rules,
     weights_rules,
 )
 from disagg.checks.manifests.objects import Manifests
@@ -46,6 +47,7 @@ MANIFEST_RULES = rules_of(
     connection_rules,
     metric_rules,
     hyperpod_rules,
+    volume_rules,
     weights_rules,
     gateway_rules,
     gateway_edge_rules,

@@ -24,12 +24,16 @@ BUILT_IN_KINDS = frozenset(
         ("scheduling.k8s.io/v1", "PriorityClass"),
         ("v1", "ConfigMap"),
         ("v1", "Namespace"),
+        ("v1", "PersistentVolume"),
+        ("v1", "PersistentVolumeClaim"),
         ("v1", "Service"),
         ("v1", "ServiceAccount"),
     }
 )
 """(apiVersion, kind) of what Kubernetes itself brings; each has a schema in kubernetes-validate."""
-_CLUSTER_WIDE = frozenset({"EC2NodeClass", "Namespace", "NodePool", "PriorityClass"})
+_CLUSTER_WIDE = frozenset(
+    {"EC2NodeClass", "Namespace", "NodePool", "PersistentVolume", "PriorityClass"}
+)
 
 
 def is_custom(one: Json) -> bool:

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from disagg.checks.manifests.objects import Container, Manifests, Workload, title, walk
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
-from disagg.planner.weights import store_of, store_url
+from disagg.planner.weights import MODELS_MOUNT, model_place, store_of, store_url
 
 _GATE = "weights-gate"
 _LOADER = "load_weights.py"
+_STORES = ("s3://", f"{MODELS_MOUNT}/")
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 
 
 def _reading(manifests: Manifests) -> Iterator[tuple[Workload, Container, str]]:
-    """Yield the servers that load from a bucket, each with where from."""
+    """Yield the servers that load from a bucket or a file system, each with where from."""
     for workload, server in manifests.servers:
         given = server.data.get("args", [""])[0]
-        if given.startswith("s3://"):
+        if given.startswith(_STORES):
             yield workload, server, given
 
 
@@ -47,8 +48,9 @@ def servers_stream_and_keep_their_name(
 ) -> Iterator[Finding]:
     """Every server that reads a store streams, and answers to the model's id.
 
-    vLLM reads a bucket with `runai_streamer` only, and is known by where it read from unless told:
-    clients that ask for the model by its id would get 404.
+    vLLM reads a bucket with `runai_streamer` only, and files on a network one after the other
+    without it. It is known by where it read from unless told: clients that ask for the model by its
+    id would get 404.
     """
     for _, server, _ in _reading(manifests):
         wanted = {
@@ -107,7 +109,8 @@ def what_servers_read_is_loaded(
     Servers of another place would wait at their gate for ever, on nodes that cost money.
     """
     store = store_of(environment)
-    place = store_url(environment, store) if store else ""
+    filled_at = store_url(environment, store) if store else ""
+    place = model_place(environment, store) if store else ""
     jobs = [
         one
         for workload in manifests.workloads
@@ -116,15 +119,15 @@ def what_servers_read_is_loaded(
         if any(part.endswith(_LOADER) for part in one.data.get("command", []))
     ]
     filled = [one.data.get("args", [])[:3] for one in jobs]
-    wanted = [[environment.serving.model, store.revision, place]] if store else []
+    wanted = [[environment.serving.model, store.revision, filled_at]] if store else []
     read = sorted({server.data.get("args", [""])[0] for _, server in manifests.servers})
-    reading = [one for one in read if one.startswith("s3://")]
+    reading = [one for one in read if one.startswith(_STORES)]
     if filled != wanted or (read != [place] if store else reading):
         at = jobs[0].at if jobs else ("Job",)
         yield Finding(
             at=at,
             got=f"Jobs load {filled or 'nothing'}, servers read {', '.join(read)}",
-            need=f"both {place or 'the hub, and no Job'}",
+            need=f"{filled_at} and {place}" if place else "the hub, and no Job",
             fix="render both from serving.weights",
         )
 

@@ -4,6 +4,7 @@ from disagg.checks.rule import Rule, rules_of, run
 from disagg.checks.templates import (
     ami_rules,
     cluster_rules,
+    file_system_rules,
     hyperpod_rules,
     node_rules,
     organisation_rules,
@@ -20,6 +21,7 @@ TEMPLATE_RULES: tuple[Rule, ...] = rules_of(
     organisation_rules,
     ami_rules,
     storage_rules,
+    file_system_rules,
 )
 
 

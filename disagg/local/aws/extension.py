@@ -16,6 +16,7 @@ from disagg.local.aws import (
     eks,
     eks_api,
     eks_capabilities,
+    fsx,
     iam,
     queues,
     sagemaker,
@@ -90,6 +91,7 @@ TYPES = (
     *sagemaker.TYPES,
     *eks_capabilities.TYPES,
     *queues.TYPES,
+    *fsx.TYPES,
     *schedules.TYPES,
     ResourceType(
         name="AWS::S3::BucketPolicy",
@@ -117,3 +119,4 @@ def install() -> None:
     ec2.add_operations()
     eks_api.add_operations()
     eks_capabilities.add_operations()
+    fsx.add_operations()

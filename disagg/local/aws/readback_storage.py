@@ -1,4 +1,4 @@
-"""Buckets and what a role may do, read with boto3 and returned as plain typed data."""
+"""Buckets, file systems and what a role may do, read with boto3 as plain typed data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,3 +91,72 @@ def read_permissions(iam: Any, role_arn: str) -> tuple[tuple[str, str], ...]:
 
 def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileSystem:
+    """A Lustre file system, with what it shows of buckets."""
+
+    id: str
+    mount_name: str
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    capacity_gib: int
+    throughput_mb_per_tib: int
+    deployment_type: str
+    storage_type: str
+    key_arn: str
+    backup_days: int
+    associations: tuple[tuple[str, str, tuple[str, ...], bool], ...]
+    """Directory, place in a bucket, events that are imported, and whether anything is exported."""
+    tags: Mapping[str, str]
+
+
+def read_file_systems(fsx: Any, ec2: Any) -> tuple[FileSystem, ...]:
+    """Return the Lustre file systems of the account and region, by id."""
+    links = fsx.describe_data_repository_associations()["Associations"]
+    found = [
+        _file_system(
+            one,
+            _groups(ec2, one),
+            [link for link in links if link["FileSystemId"] == one["FileSystemId"]],
+        )
+        for one in fsx.describe_file_systems()["FileSystems"]
+        if one["FileSystemType"] == "LUSTRE"
+    ]
+    return tuple(sorted(found, key=lambda one: one.id))
+
+
+def _groups(ec2: Any, one: dict[str, Any]) -> tuple[str, ...]:
+    """Return the security groups of a file system, which its interfaces know alone."""
+    ids = one.get("NetworkInterfaceIds", [])
+    found = ec2.describe_network_interfaces(NetworkInterfaceIds=ids) if ids else {}
+    interfaces = found.get("NetworkInterfaces", [])
+    return tuple(sorted({group["GroupId"] for row in interfaces for group in row["Groups"]}))
+
+
+def _file_system(
+    one: dict[str, Any], groups: tuple[str, ...], links: list[dict[str, Any]]
+) -> FileSystem:
+    lustre = one["LustreConfiguration"]
+    return FileSystem(
+        id=one["FileSystemId"],
+        mount_name=lustre["MountName"],
+        subnet_ids=tuple(one["SubnetIds"]),
+        security_group_ids=groups,
+        capacity_gib=one["StorageCapacity"],
+        throughput_mb_per_tib=lustre["PerUnitStorageThroughput"],
+        deployment_type=lustre["DeploymentType"],
+        storage_type=one["StorageType"],
+        key_arn=one.get("KmsKeyId", ""),
+        backup_days=lustre.get("AutomaticBackupRetentionDays", 0),
+        associations=tuple(sorted(_association(link) for link in links)),
+        tags={tag["Key"]: tag["Value"] for tag in one.get("Tags", [])},
+    )
+
+
+def _association(link: dict[str, Any]) -> tuple[str, str, tuple[str, ...], bool]:
+    policies = link.get("S3", {})
+    events = sorted(policies.get("AutoImportPolicy", {}).get("Events", []))
+    exported = bool(policies.get("AutoExportPolicy", {}).get("Events"))
+    return (link["FileSystemPath"], link["DataRepositoryPath"], tuple(events), exported)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from disagg.catalog.file_systems import file_system_link
 from disagg.catalog.instances import INSTANCE_TYPES
 from disagg.catalog.model_loading import (
     HUB,
@@ -16,7 +17,7 @@ from disagg.catalog.models import MODELS, Model
 from disagg.catalog.source import Kind, Source
 from disagg.config.environment import Environment
 from disagg.planner.layout import NodePlan
-from disagg.planner.weights import store_of
+from disagg.planner.weights import capacity_gib, file_system_of, store_of
 from disagg.units import Bytes
 
 NODE_SECONDS = 420.0
@@ -101,7 +102,8 @@ def loading(environment: Environment, nodes: tuple[NodePlan, ...]) -> tuple[Load
 
     Each pod loads all weights for itself; where a node's pods share their downloads, one of them
     does it for all. From the hub they go to the node's disk and from there to the GPUs, one after
-    the other; from a store they stream into the GPUs.
+    the other; from a store they stream into the GPUs, and so they do from a file system in front of
+    it.
 
     Args:
         environment: A checked environment.
@@ -123,7 +125,7 @@ def loading(environment: Environment, nodes: tuple[NodePlan, ...]) -> tuple[Load
             "node": downloads[fullest.name],
             "environment": sum(downloads.values()),
         }
-        links = (S3_STREAM, interface) if stored else (HUB, NAT_GATEWAY, interface)
+        links = (*_source(environment), interface)
         way = tuple(_share(link, counts[link.shared_by]) for link in links)
         then = None if stored else _share(NVME, 1, gpus)
         seconds = size / 1e9 / min(one.gb_per_second for one in way)
@@ -131,6 +133,15 @@ def loading(environment: Environment, nodes: tuple[NodePlan, ...]) -> tuple[Load
             seconds += size / 1e9 / then.gb_per_second
         found.append(Loading(role=role, weight_bytes=size, seconds=seconds, way=way, then=then))
     return tuple(found)
+
+
+def _source(environment: Environment) -> tuple[Link, ...]:
+    """Return the links between where weights lie and the interface of a node."""
+    fsx = file_system_of(environment)
+    if fsx is not None:
+        size = capacity_gib(fsx, MODELS[environment.serving.model])
+        return (file_system_link(size, fsx.throughput_mb_per_tib),)
+    return (S3_STREAM,) if store_of(environment) else (HUB, NAT_GATEWAY)
 
 
 def _share(link: Link, pods: int, gpus: int = 1) -> Share:

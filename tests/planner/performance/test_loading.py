@@ -63,7 +63,29 @@ def test_two_pods_a_node_wait_for_the_stream() -> None:
     assert found.seconds == pytest.approx(65.248815744 / 3.77)
 
 
-@pytest.mark.parametrize("weights", [{"kind": "hugging_face"}, S3])
+FSX = {"kind": "fsx", "revision": S3["revision"]}
+
+
+@pytest.mark.parametrize("role", ["prefill", "decode"])
+def test_from_a_file_system_ten_pods_share_what_its_disks_read(role: str) -> None:
+    # 1200 GiB are 1.171875 TiB at 1000 MB/s each, over ten pods; GPUs and nodes play no part.
+    found = of(role, serving__weights=FSX)
+    assert found.slowest.link == "FSx for Lustre of 1,200 GiB"
+    assert found.seconds == pytest.approx(65.248815744 / (1.171875 / 10))
+    assert found.then is None
+
+
+def test_a_file_system_is_as_fast_as_s3_only_when_it_is_very_large() -> None:
+    # Eight pods of a node share 25 GB/s of its interface; all ten share the disks.
+    large = FSX | {"capacity_gib": 2_400 * 14}
+    found = of("prefill", serving__weights=large)
+    assert found.slowest.link == "network interface of p6-b200.48xlarge"
+    assert of("prefill", serving__weights=FSX | {"capacity_gib": 2_400 * 13}).seconds > (
+        found.seconds
+    )
+
+
+@pytest.mark.parametrize("weights", [{"kind": "hugging_face"}, S3, FSX])
 def test_every_rate_says_what_it_is_and_from_where(weights: dict[str, Any]) -> None:
     for role in ("prefill", "decode"):
         found = of(role, serving__weights=weights)
