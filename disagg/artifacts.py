@@ -20,6 +20,7 @@ from disagg.config.environment import Environment
 from disagg.config.prices import bundled_prices
 from disagg.errors import CheckFailedError, InvalidInputError, Problem, Severity, refusal
 from disagg.node import use_packaged_node
+from disagg.planner import bring_in, key_policy
 from disagg.planner.add_ons import installed
 from disagg.planner.plan import make_plan
 from disagg.planner.runbook import DEPLOY_PAGE, deploy_page, runbooks
@@ -127,8 +128,18 @@ def write_charts(environment: Environment, manifests: Manifests, base: Path) -> 
 
 
 def write_runbooks(environment: Environment, directory: Path) -> None:
-    """Write a page for each Capacity Block into `directory`; without one there is no directory."""
-    pages = runbooks(environment)
+    """Write what people do into `directory`: before a Capacity Block ends, to bring images in.
+
+    Without a page there is no directory.
+    """
+    from disagg_k8s.weights import program  # noqa: PLC0415  Why: starts a Node process.
+
+    pages = runbooks(environment) | bring_in.pages(environment)
+    policy = key_policy.key_policy(environment)
+    if policy is not None:
+        pages[key_policy.PAGE] = json.dumps(policy, indent=2) + "\n"
+    if bring_in.brings_weights(environment):
+        pages[bring_in.LOADER] = program(bring_in.LOADER)
     if pages:
         directory.mkdir()
     for name, text in pages.items():

@@ -8,6 +8,7 @@ from disagg_constructs.existing_network import ExistingNetwork, ExistingNetworkP
 from disagg_constructs.fabric import EfaFabric, EfaFabricProps
 from disagg_constructs.gpu_nodes import GpuNodeGroup, GpuNodeGroupProps, Reserved
 from disagg_constructs.hyperpod import HyperPodCluster, HyperPodClusterProps, HyperPodGroup
+from disagg_constructs.image_registry import CacheRule, ImageRegistry, ImageRegistryProps
 from disagg_constructs.karpenter import Karpenter, KarpenterProps
 from disagg_constructs.lifecycle_scripts import (
     LifecycleBucket,
@@ -28,6 +29,7 @@ __all__ = [
     "ArgoCdProps",
     "BlockEnd",
     "BlockEndProps",
+    "CacheRule",
     "EfaFabric",
     "EfaFabricProps",
     "EksCluster",
@@ -41,6 +43,8 @@ __all__ = [
     "HyperPodCluster",
     "HyperPodClusterProps",
     "HyperPodGroup",
+    "ImageRegistry",
+    "ImageRegistryProps",
     "Karpenter",
     "KarpenterProps",
     "LifecycleBucket",

@@ -19,6 +19,8 @@ class BlockEndProps:
 
     messages: tuple[tuple[str, datetime, str], ...]
     """Name of the block or plan, when the message is sent (UTC), and its text."""
+    key: kms.IKey | None = None
+    """Encrypts the messages. Default: a new key that rotates."""
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY
     """What becomes of the key when the stack is deleted."""
 
@@ -42,7 +44,7 @@ class BlockEnd(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, props: BlockEndProps) -> None:
         super().__init__(scope, construct_id)
-        key = rotating_key(
+        key = props.key or rotating_key(
             self,
             "Key",
             description="Messages about the end of bought capacity",

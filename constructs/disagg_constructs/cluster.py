@@ -69,6 +69,10 @@ class EksClusterProps:
     deploy --import-existing-resources`."""
     deletion_protection: bool = False
     """True: EKS refuses to delete the cluster until this is False."""
+    role: iam.IRole | None = None
+    """Role of the control plane, with AmazonEKSClusterPolicy. Default: a new one."""
+    node_role: iam.IRole | None = None
+    """Role of the system nodes. Default: a new one."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the system nodes and their volumes. Default: none."""
 
@@ -129,7 +133,7 @@ class EksCluster(Construct):
         self.system_nodes = self._nodes_and_add_ons(props)
 
     def _control_plane(self, props: EksClusterProps) -> eks.CfnCluster:
-        role = iam.Role(
+        role = props.role or iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("eks.amazonaws.com"),
@@ -236,6 +240,7 @@ class EksCluster(Construct):
                 nodes=props.system_nodes,
                 kubernetes_version=props.kubernetes_version,
                 tags=props.tags,
+                node_role=props.node_role,
             ),
         )
 

@@ -88,6 +88,9 @@ class HyperPodClusterProps:
     """What runs on an instance before it joins."""
     node_recovery: bool = True
     """Whether a GPU instance whose health checks fail is restarted or replaced."""
+    role: iam.IRole | None = None
+    """Role of the instances, which may already do what `instance_statements` says. Default: a new
+    one."""
     tiered_storage_percent: int | None = None
     """Share of RAM for tiered storage [%]. Default: none."""
 
@@ -109,13 +112,13 @@ class HyperPodCluster(Construct):
 
     cluster: sagemaker.CfnCluster
     """The cluster."""
-    role: iam.Role
+    role: iam.IRole
     """Role of the instances."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: HyperPodClusterProps) -> None:
         super().__init__(scope, construct_id)
         _check(props)
-        self.role = iam.Role(
+        self.role = props.role or iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
@@ -125,9 +128,10 @@ class HyperPodCluster(Construct):
                 )
             ],
         )
-        policy = iam.Policy(
-            self, "Policy", roles=[self.role], statements=_statements(cdk.Stack.of(self), props)
-        )
+        policy = None
+        if props.role is None:
+            statements = instance_statements(cdk.Stack.of(self), props)
+            policy = iam.Policy(self, "Policy", roles=[self.role], statements=statements)
         of = sagemaker.CfnCluster
         self.cluster = of(
             self,
@@ -147,7 +151,8 @@ class HyperPodCluster(Construct):
             ),
         )
         # Why: an instance that starts before its role may do anything fails, and is replaced.
-        self.cluster.node.add_dependency(policy)
+        if policy is not None:
+            self.cluster.node.add_dependency(policy)
 
     def _group(
         self, group: HyperPodGroup, props: HyperPodClusterProps
@@ -192,7 +197,7 @@ class HyperPodCluster(Construct):
         )
 
 
-def _statements(stack: cdk.Stack, props: HyperPodClusterProps) -> list[iam.PolicyStatement]:
+def instance_statements(stack: cdk.Stack, props: HyperPodClusterProps) -> list[iam.PolicyStatement]:
     """Return what an instance may do, each action on as few ARNs as it can be given."""
     subnets = {one.subnet_id: one for group in props.groups for one in group.subnets}
     interfaces = _ec2(stack, "network-interface", "*")

@@ -21,6 +21,8 @@ class ModelStoreProps:
     """Fixed name: manifests hold it, and a generated one is known to CloudFormation only."""
     prefix: str = "models"
     """Where in the bucket the models lie."""
+    key: kms.IKey | None = None
+    """Encrypts every object. Default: a new key that rotates."""
     keep_old_versions_days: int = 30
     """Days after which an object that was overwritten or deleted is gone for good."""
     file_systems: bool = False
@@ -51,7 +53,7 @@ class ModelStore(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, props: ModelStoreProps) -> None:
         super().__init__(scope, construct_id)
-        self.key = rotating_key(
+        self.key = props.key or rotating_key(
             self,
             "Key",
             description=f"Model weights in {props.bucket_name}",

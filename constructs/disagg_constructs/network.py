@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -10,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from disagg.config.environment import Network as NetworkConfig
+from disagg.planner.endpoint_policies import endpoint_policy
 from disagg.planner.endpoints import GATEWAY_ENDPOINTS, INTERFACE_ENDPOINTS
 from disagg.planner.subnets import Subnet, subnet_layout
 from disagg_constructs.encryption import encrypted_log_group, rotating_key
@@ -37,6 +39,13 @@ class NetworkProps:
     """Two to six zone ids such as `usw2-az1`, each with a system subnet. Add new ones last."""
     fabric_zone_id: str
     """Zone of the GPU nodes."""
+    internet: bool = True
+    """False: no NAT gateway, no internet gateway, no public subnet, and each endpoint lets through
+    only what is this account's."""
+    encryption: Literal["none", "monitor", "enforce"] = "none"
+    """VPC Encryption Controls; the gateways to the internet, where there are any, are excluded."""
+    hyperpod: bool = False
+    """Whether HyperPod's nodes pull images of its agents through the endpoints."""
     interface_endpoints: tuple[str, ...] = INTERFACE_ENDPOINTS
     """AWS services reached through the VPC. Default: what nodes, add-ons and controllers call."""
     fabric_tags: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +65,9 @@ class Network(Construct):
 
     Built of L1 resources, because `ec2.Vpc` names zones by account-specific letters and asks AWS
     for them. The way out is one NAT gateway in the fabric zone: images from other registries and
-    model weights need it. Traffic to AWS services and S3 does not pass it. The VPC's default
+    model weights need it. Traffic to AWS services and S3 does not pass it. Without internet
+    there is no way out and none in, and endpoints let through only this account's principals and
+    resources, and images of AWS's own registries. The VPC's default
     security group stays as AWS made it: CloudFormation cannot empty it without a Lambda. Nothing
     here uses it.
 
@@ -86,6 +97,7 @@ class Network(Construct):
                 cidr=props.cidr,
                 availability_zone_ids=props.availability_zone_ids,
                 fabric_zone_id=props.fabric_zone_id,
+                internet="nat" if props.internet else "none",
             )
         )
         self._vpc = ec2.CfnVPC(
@@ -96,9 +108,8 @@ class Network(Construct):
             enable_dns_support=True,
         )
         cdk.Tags.of(self._vpc).add("Name", self.node.path)
-        assert layout.public is not None  # noqa: S101  Why: only a VPC of others has none.
-        public = self._subnet(layout.public)
-        private_routes = self._way_out(public)
+        public = None if layout.public is None else self._subnet(layout.public)
+        private_routes = self._routes(public)
         fabric = self._subnet(layout.fabric, private_routes)
         for key, value in props.fabric_tags.items():
             cdk.Tags.of(fabric).add(key, value)
@@ -116,6 +127,7 @@ class Network(Construct):
             ipv4_cidr_block=layout.fabric.cidr,
         )
         self._endpoints(props, [one.ref for one in system], private_routes)
+        self._encryption(props)
         self.flow_log_group = self._flow_log(props)
 
     def _subnet(self, plan: Subnet, routes: ec2.CfnRouteTable | None = None) -> ec2.CfnSubnet:
@@ -142,8 +154,21 @@ class Network(Construct):
         cdk.Tags.of(table).add("Name", table.node.path)
         return table
 
-    def _way_out(self, public: ec2.CfnSubnet) -> ec2.CfnRouteTable:
-        """Build the way to the internet and return the route table of the private subnets."""
+    def _routes(self, public: ec2.CfnSubnet | None) -> ec2.CfnRouteTable:
+        """Return the route table of the private subnets, with a way out where there is one."""
+        nat = None if public is None else self._nat_gateway(public)
+        private_routes = self._route_table("PrivateRouteTable")
+        if nat is not None:
+            ec2.CfnRoute(
+                self,
+                "ToNat",
+                route_table_id=private_routes.ref,
+                destination_cidr_block=_ANYWHERE,
+                nat_gateway_id=nat.ref,
+            )
+        return private_routes
+
+    def _nat_gateway(self, public: ec2.CfnSubnet) -> ec2.CfnNatGateway:
         gateway = ec2.CfnInternetGateway(self, "InternetGateway")
         attachment = ec2.CfnVPCGatewayAttachment(
             self, "InternetGatewayAttachment", vpc_id=self._vpc.ref, internet_gateway_id=gateway.ref
@@ -164,15 +189,7 @@ class Network(Construct):
             self, "NatGateway", subnet_id=public.ref, allocation_id=address.attr_allocation_id
         )
         nat.add_resource_dependency(to_internet)
-        private_routes = self._route_table("PrivateRouteTable")
-        ec2.CfnRoute(
-            self,
-            "ToNat",
-            route_table_id=private_routes.ref,
-            destination_cidr_block=_ANYWHERE,
-            nat_gateway_id=nat.ref,
-        )
-        return private_routes
+        return nat
 
     def _as_vpc(self, system: list[ec2.CfnSubnet], routes: ec2.CfnRouteTable) -> ec2.IVpc:
         return ec2.Vpc.from_vpc_attributes(
@@ -211,6 +228,7 @@ class Network(Construct):
                 subnet_ids=subnet_ids,
                 security_group_ids=[group.security_group_id],
                 private_dns_enabled=True,
+                policy_document=self._policy(service, props),
             )
         for service in GATEWAY_ENDPOINTS:
             ec2.CfnVPCEndpoint(
@@ -220,7 +238,35 @@ class Network(Construct):
                 service_name=f"com.amazonaws.{region}.{service}",
                 vpc_endpoint_type="Gateway",
                 route_table_ids=[routes.ref],
+                policy_document=self._policy(service, props),
             )
+
+    def _policy(self, service: str, props: NetworkProps) -> Mapping[str, object] | None:
+        """Return what may pass an endpoint; None, everything, where there is a way around it."""
+        if props.internet:
+            return None
+        stack = cdk.Stack.of(self)
+        return endpoint_policy(
+            service,
+            partition=stack.partition,
+            region=stack.region,
+            account=stack.account,
+            hyperpod=props.hyperpod,
+        )
+
+    def _encryption(self, props: NetworkProps) -> None:
+        if props.encryption == "none":
+            return
+        out = "enable" if props.internet else None
+        control = ec2.CfnVPCEncryptionControl(
+            self,
+            "EncryptionControl",
+            vpc_id=self._vpc.ref,
+            mode=props.encryption,
+            internet_gateway_exclusion_input=out,
+            nat_gateway_exclusion_input=out,
+        )
+        cdk.Tags.of(control).add("Name", control.node.path)
 
     def _flow_log(self, props: NetworkProps) -> logs.ILogGroup:
         key = props.log_key or rotating_key(

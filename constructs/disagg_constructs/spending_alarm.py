@@ -7,6 +7,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -32,6 +33,8 @@ class SpendingAlarmProps:
     """Who is told, at most ten addresses."""
     topic: bool = False
     """Whether an SNS topic is told too."""
+    key: kms.IKey | None = None
+    """Encrypts the topic; its policy must admit AWS Budgets. Default: a new key that rotates."""
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY
     """What becomes of the topic's key when the stack is deleted."""
 
@@ -58,7 +61,7 @@ class SpendingAlarm(Construct):
         super().__init__(scope, construct_id)
         if not props.emails and not props.topic:
             raise ValueError("emails: got none; need one address at least, or topic=True")
-        self.topic = self._topic(props.removal_policy) if props.topic else None
+        self.topic = self._topic(props) if props.topic else None
         of = budgets.CfnBudget
         to = [of.SubscriberProperty(subscription_type="EMAIL", address=one) for one in props.emails]
         if self.topic is not None:
@@ -92,15 +95,15 @@ class SpendingAlarm(Construct):
             # Why: AWS Budgets publishes a word to it when it is named, and fails when it may not.
             budget.node.add_dependency(self.topic)
 
-    def _topic(self, removal_policy: cdk.RemovalPolicy) -> sns.Topic:
+    def _topic(self, props: SpendingAlarmProps) -> sns.Topic:
         """Return an encrypted topic that AWS Budgets of this account, and nobody else, may use."""
         account = cdk.Stack.of(self).account
         budgets_of_account: dict[str, Any] = {
             "principals": [iam.ServicePrincipal("budgets.amazonaws.com")],
             "conditions": {"StringEquals": {"aws:SourceAccount": account}},
         }
-        key = rotating_key(
-            self, "Key", description="Words about spending", removal_policy=removal_policy
+        key = props.key or rotating_key(
+            self, "Key", description="Words about spending", removal_policy=props.removal_policy
         )
         key.add_to_resource_policy(
             iam.PolicyStatement(

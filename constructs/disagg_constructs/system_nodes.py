@@ -53,6 +53,8 @@ class SystemNodeGroupProps:
     """Kubernetes labels beside `disagg/role: system`. Default: none."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of instances and volumes. Default: none."""
+    node_role: iam.IRole | None = None
+    """Role of the nodes, with the policies of `NODE_POLICIES`. Default: a new one."""
 
 
 class SystemNodeGroup(Construct):
@@ -65,12 +67,12 @@ class SystemNodeGroup(Construct):
 
     node_group: eks.CfnNodegroup
     """Depend on it what needs a node to become ready."""
-    role: iam.Role
+    role: iam.IRole
     """Role of the nodes."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: SystemNodeGroupProps) -> None:
         super().__init__(scope, construct_id)
-        self.role = node_role(self, "NodeRole")
+        self.role = props.node_role or node_role(self, "NodeRole")
         template = ec2.CfnLaunchTemplate(
             self,
             "LaunchTemplate",

@@ -16,7 +16,7 @@ from disagg.catalog.chart import (
     Option,
     Platform,
 )
-from disagg.catalog.charts_optional import FSX, LEADER_WORKER_SET
+from disagg.catalog.charts_optional import FSX, KEDA, LEADER_WORKER_SET
 from disagg.catalog.gateway_charts import (
     AGENTGATEWAY,
     AGENTGATEWAY_CRDS,
@@ -184,27 +184,6 @@ _KARPENTER = Chart(
     ),
 )
 
-_KEDA = Chart(
-    name="keda",
-    repository="https://kedacore.github.io/charts",
-    version="2.20.2",
-    app_version="2.20.2",
-    namespace="keda",
-    wave=CONTROLLER_WAVE,
-    option="keda",
-    brings=(
-        "ScaledObject.keda.sh",
-        "TriggerAuthentication.keda.sh",
-        "ClusterTriggerAuthentication.keda.sh",
-    ),
-    values={"crds": {"install": True}},
-    why=(
-        "Scales pools on the router's metrics, once Prometheus has them. Nothing that is rendered"
-        " uses it: replicas are those of the file."
-    ),
-    source=_read("kedacore/charts@1444d00 keda", "2026-08-13"),
-)
-
 _PROMETHEUS = Chart(
     name="kube-prometheus-stack",
     repository="https://prometheus-community.github.io/helm-charts",
@@ -360,7 +339,7 @@ _CHARTS = (
     _LOAD_BALANCER,
     _KARPENTER,
     LEADER_WORKER_SET,
-    _KEDA,
+    KEDA,
     _PROMETHEUS,
     GATEWAY_API,
     INFERENCE_EXTENSION,

@@ -25,6 +25,27 @@ LEADER_WORKER_SET = Chart(
     ),
 )
 
+KEDA = Chart(
+    name="keda",
+    repository="https://kedacore.github.io/charts",
+    version="2.20.2",
+    app_version="2.20.2",
+    namespace="keda",
+    wave=CONTROLLER_WAVE,
+    option="keda",
+    brings=(
+        "ScaledObject.keda.sh",
+        "TriggerAuthentication.keda.sh",
+        "ClusterTriggerAuthentication.keda.sh",
+    ),
+    values={"crds": {"install": True}},
+    why=(
+        "Scales pools on the router's metrics, once Prometheus has them. Nothing that is rendered"
+        " uses it: replicas are those of the file."
+    ),
+    source=Source(kind=Kind.PUBLISHED, reference="kedacore/charts@1444d00 keda", date="2026-08-13"),
+)
+
 FSX = Chart(
     name="aws-fsx-csi-driver",
     repository="https://kubernetes-sigs.github.io/aws-fsx-csi-driver",

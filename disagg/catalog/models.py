@@ -43,6 +43,35 @@ class Experts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Vocabulary:
+    """A file that the engine fetches at its start, from elsewhere than the weights."""
+
+    name: str
+    url: str
+    sha256: str
+    variable: str
+    """Environment variable that names a directory to look for it in instead."""
+    source: Source
+
+
+HARMONY = Vocabulary(
+    name="o200k_base.tiktoken",
+    url="https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken",
+    sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    variable="TIKTOKEN_ENCODINGS_BASE",
+    source=Source(
+        kind=Kind.PUBLISHED,
+        reference=(
+            "openai/harmony issues 95 and 101 (what its loader looks for; the model itself has"
+            " none); openai/tiktoken openai_public.py (the digest)"
+        ),
+        date="2026-11-28",
+    ),
+)
+"""What openai_harmony, which vLLM runs for gpt-oss, loads its encoding from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """One model as vLLM loads it."""
 
@@ -72,6 +101,8 @@ class Model:
     """True where Hugging Face gives the weights only to who accepted the licence, by token."""
     server_arguments: tuple[str, ...] = ()
     """Extra vLLM arguments the model needs for tool calls and reasoning."""
+    vocabulary: Vocabulary | None = None
+    """What else the engine fetches; None: everything is in the model's repository."""
     source: Source
 
     @property
@@ -125,6 +156,7 @@ _MXFP4_BYTES = 4.25 / 8
 _ROWS = (
     Model(
         name="openai/gpt-oss-120b",
+        vocabulary=HARMONY,
         layers=(
             Layers(attention=Attention.SLIDING, count=18, window_tokens=128),
             Layers(attention=Attention.FULL, count=18),
@@ -152,6 +184,7 @@ _ROWS = (
     ),
     Model(
         name="openai/gpt-oss-20b",
+        vocabulary=HARMONY,
         layers=(
             Layers(attention=Attention.SLIDING, count=12, window_tokens=128),
             Layers(attention=Attention.FULL, count=12),

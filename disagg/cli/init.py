@@ -138,7 +138,9 @@ def template(source: str, values: dict[str, str], tensor_parallel: int) -> str:
     every = (f"{prefix}-az{number}" for number in range(1, 7))
     zones = [zone for zone in every if zone not in ZONES_WITHOUT_EKS]
     named = zip(("first-zone", "second-zone", "third-zone"), zones, strict=False)
-    known_here = {**dict(named), "partition": partition, "weights": weights}
+    # Why: without internet pods read a bucket, and another model's commit is to be named first.
+    internet = "internet" if values["model"] == DEFAULT_MODEL else "# internet"
+    known_here = {**dict(named), "partition": partition, "weights": weights, "internet": internet}
     known_here |= {"bought": bought, "bought-in-words": _IN_WORDS[bought]}
     for key, value in {**values, **engines, **known_here}.items():
         text = text.replace(f"<{key}>", value)

@@ -14,13 +14,15 @@ from disagg.catalog.kubernetes import DEFAULT_KUBERNETES_VERSION
 from disagg.catalog.system_instances import DEFAULT_SYSTEM_INSTANCE_TYPES
 from disagg.config.capacity import Capacity
 from disagg.config.delivery import AddOns, Delivery
-from disagg.config.existing import ExistingCluster, ExistingNetwork
-from disagg.config.form import ACCOUNT, EMAIL, NAME, PREFIX, QUALIFIER, STRICT, Count
+from disagg.config.existing import ExistingCluster, ExistingNetwork, Roles
+from disagg.config.form import ACCOUNT, EMAIL, KEY_ARN, NAME, PREFIX, QUALIFIER, STRICT, Count
+from disagg.config.images import ImageSource, Upstream
 from disagg.config.measurement import Measurement, Result
 from disagg.config.overrides import Overrides
 from disagg.config.serving import Serving
 
 DeepHealthCheck = Literal["instance_stress", "instance_connectivity"]
+_KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
@@ -37,6 +39,12 @@ class Aws:
     their volumes too."""
     permissions_boundary: str | None = Field(default=None, examples=[_BOUNDARY])
     """ARN of the policy that bounds every IAM role made here. Default: none."""
+    kms_key_arn: Annotated[str, Field(pattern=KEY_ARN, examples=[_KEY])] | None = None
+    """Your KMS key, for all that is encrypted with a key of the environment's: Kubernetes secrets,
+    logs, the model bucket, messages. Its policy must allow what `dist/<name>/runbooks` lists.
+    Cannot change later. Default: a key is made for each, and rotates."""
+    roles: Roles = Field(default_factory=Roles)
+    """Roles you have, where an organisation makes roles itself. Default: all are made."""
     name_prefix: Annotated[str, Field(pattern=PREFIX, examples=["acme"])] | None = None
     """Begins the names of stacks, of what CloudFormation names after them (roles too), of the
     cluster and of SSM parameters, as written. Default: `Disagg` for stacks, `disagg` for the
@@ -56,6 +64,14 @@ class Network:
     """Two to six zones; the EKS control plane needs two."""
     fabric_zone_id: str
     """The zone of every GPU node: EFA traffic does not leave a zone."""
+    internet: Literal["nat", "none"] = "nat"
+    """`nat`: private subnets reach the internet through a NAT gateway. `none`: nothing in the VPC
+    reaches it or is reached from it; AWS is called through endpoints of the VPC only, and images,
+    charts and weights are brought in. Of an existing VPC: which of the two it is."""
+    encryption: Literal["none", "monitor", "enforce"] = "none"
+    """VPC Encryption Controls. `monitor`: flow logs say of each flow whether it was encrypted.
+    `enforce`: what cannot encrypt is refused. Whether EFA's packets are covered is not documented:
+    see docs/network.md."""
     existing: ExistingNetwork | None = None
     """A VPC you have: then none is made, and this one is not changed. Default: a new VPC."""
 
@@ -239,6 +255,8 @@ class Environment:
     budget: Budget | None = None
     """Default: nothing is said of money."""
     pricing: Pricing = Field(default_factory=Pricing)
+    images: Annotated[ImageSource, Field(discriminator="kind")] = Field(default_factory=Upstream)
+    """Where nodes pull images from. Default: where they are published."""
     add_ons: AddOns = Field(default_factory=AddOns)
     delivery: Delivery | None = None
     """Default: nothing of GitOps; you install with helmfile and kubectl."""
@@ -249,6 +267,11 @@ class Environment:
     """The same, from files of a benchmark tool."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Changes to what is rendered, for what no other key says. Default: none."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing in the VPC reaches the internet."""
+        return self.network.internet == "none"
 
     @property
     def cluster_name(self) -> str:

@@ -8,7 +8,17 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from disagg.config.form import ADD_ON_VERSION, CLUSTER_NAME, GROUP_ID, STRICT, SUBNET_ID, VPC_ID
+from disagg.config.form import (
+    ADD_ON_VERSION,
+    CLUSTER_NAME,
+    GROUP_ID,
+    ROLE_ARN,
+    STRICT,
+    SUBNET_ID,
+    VPC_ID,
+)
+
+_ROLE = "arn:aws:iam::123456789012:role/platform-eks-cluster"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -38,6 +48,21 @@ class ExistingNetwork:
     system_subnets: Annotated[tuple[ExistingSubnet, ...], Field(min_length=2, max_length=16)]
     """Where everything else goes: the control plane's interfaces, system nodes, load balancers. In
     each of `network.availability_zone_ids` one at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class Roles:
+    """IAM roles of others, in place of those that would be made.
+
+    docs/bring-your-own.md lists what each must trust and may do.
+    """
+
+    cluster: Annotated[str, Field(pattern=ROLE_ARN, examples=[_ROLE])] | None = None
+    """ARN of the control plane's role. Default: made."""
+    nodes: Annotated[str, Field(pattern=ROLE_ARN)] | None = None
+    """ARN of the role of EKS nodes, system and GPU. Default: one is made for each group."""
+    hyperpod: Annotated[str, Field(pattern=ROLE_ARN)] | None = None
+    """ARN of the role of HyperPod's instances. Default: made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

@@ -42,6 +42,12 @@ KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 CERTIFICATE_ARN = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$"
 FILE_SYSTEM = r"^fs-[0-9a-f]{8,17}$"
 MOUNT_NAME = r"^[A-Za-z0-9_-]{1,8}$"
+ROLE_ARN = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$"
+REGISTRY = r"^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*$"
+REPOSITORY_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$"
+SECRET_ARN = (
+    r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}$"  # noqa: S105  Why: a pattern, no secret.
+)
 SECRET_NAME = r"^[A-Za-z0-9/_+=.@-]{1,512}$"  # noqa: S105  Why: a pattern, no secret.
 PATTERNS = {
     GIT_URL: "an https:// or ssh:// URL without ? and #, such as ssh://git@host/repository.git",
@@ -64,6 +70,10 @@ PATTERNS = {
     CERTIFICATE_ARN: "the ARN of a certificate in ACM",
     FILE_SYSTEM: "the id of an FSx file system, fs- and 8 to 17 hexadecimal digits",
     MOUNT_NAME: "the mount name that FSx gave, 1 to 8 letters, digits, _ and -",
+    ROLE_ARN: "the ARN of an IAM role",
+    REGISTRY: "a registry without https://, such as registry.example.com/mirror",
+    REPOSITORY_PREFIX: "a-z and 0-9 with single . _ - or / between",
+    SECRET_ARN: "the ARN of a secret in Secrets Manager",
     SECRET_NAME: "the name of a secret, not its ARN",
     RESERVATION: "the id of a capacity reservation, cr- and 8 to 17 hexadecimal digits",
     RESOURCE_GROUP: "the ARN of a resource group",

@@ -16,6 +16,7 @@ from disagg.config.weights import Fsx
 from disagg.local import compare_karpenter, compare_storage, owned
 from disagg.local.aws import (
     readback,
+    readback_closed,
     readback_delivery,
     readback_iam,
     readback_network,
@@ -30,9 +31,9 @@ from disagg.local.compare_access import access_facts, endpoint_facts
 from disagg.local.compare_ami import disk_facts, node_labels
 from disagg.local.compare_delivery import delivery_facts
 from disagg.local.compare_hyperpod import hyperpod_facts
+from disagg.local.compare_network import image_facts, network_facts
 from disagg.local.facts import Fact, open_to_itself
-from disagg.planner.endpoints import GATEWAY_ENDPOINTS, interface_endpoints
-from disagg.planner.plan import GroupPlan, Plan, make_plan
+from disagg.planner.plan import GroupPlan, make_plan
 from disagg.planner.reservations import FABRIC, messages
 from disagg.planner.subnets import subnet_layout
 from disagg.planner.weights import MODEL_LOADER, MODEL_SERVER, store_of
@@ -68,6 +69,12 @@ class Created:
     """What Karpenter finds in the account; None: nothing acts for it."""
     capabilities: tuple[readback_delivery.Capability, ...] = ()
     file_systems: tuple[readback_storage.FileSystem, ...] = ()
+    ways_out: tuple[str, ...] = ()
+    """Gateways and routes that lead out of the VPC."""
+    encryption: tuple[str, ...] = ()
+    """Modes of the VPC's encryption controls."""
+    repositories: tuple[readback_closed.Repository, ...] = ()
+    """Repositories of images of the account and region."""
     parameters: dict[str, str] = field(default_factory=dict)
     """SSM parameters of the account and region, by name."""
 
@@ -90,6 +97,9 @@ def read_created(endpoint: AwsEndpoint, cluster_name: str, prefix: str = "Disagg
         subnets=readback_network.read_subnets(ec2, cluster.vpc_id),
         endpoints=readback_network.read_endpoints(ec2, cluster.vpc_id),
         flow_logs=readback_network.read_flow_logs(ec2, cluster.vpc_id),
+        ways_out=readback_closed.read_ways_out(ec2, cluster.vpc_id),
+        encryption=readback_closed.read_encryption(ec2, cluster.vpc_id),
+        repositories=readback_closed.read_repositories(endpoint.client("ecr")),
         schedules=readback_schedules.read_schedules(endpoint.client("scheduler")),
         buckets=readback_storage.read_buckets(endpoint.client("s3")),
         permissions={
@@ -117,7 +127,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     if environment.cluster.existing is None:
         facts += [*_cluster(environment, created), *access_facts(environment, created)]
     if environment.network.existing is None:
-        facts += [*_network(environment, plan, created), *endpoint_facts(created)]
+        facts += [*network_facts(environment, plan, created), *endpoint_facts(created)]
     if environment.cluster.platform == "eks":
         if environment.cluster.existing is None:
             facts += _system(environment, created)
@@ -126,6 +136,7 @@ def compare(environment: Environment, created: Created) -> list[Fact]:
     facts += hyperpod_facts(environment, plan, created)
     facts += compare_karpenter.karpenter_facts(environment, created)
     facts += _storage(environment, created)
+    facts += image_facts(environment, created)
     facts += [
         Fact(about=about, planned=planned, created=found)
         for about, planned, found in owned.facts(environment, plan, created)
@@ -244,34 +255,6 @@ def _system(environment: Environment, created: Created) -> Iterator[Fact]:
 
 def _with_role(created: Created, role: str) -> list[NodeGroup]:
     return [group for group in created.node_groups if group.labels.get(LABEL_NODE_ROLE) == role]
-
-
-def _network(environment: Environment, plan: Plan, created: Created) -> Iterator[Fact]:
-    layout = plan.subnets
-    yield Fact(
-        about="subnets: range, zone and reach",
-        planned=sorted(
-            (one.cidr, one.zone_id, "public" if one.public else "private")
-            for one in (layout.fabric, *layout.system, layout.public)
-            if one is not None
-        ),
-        created=sorted(
-            (one.cidr, one.zone_id, "public" if one.public else "private")
-            for one in created.subnets
-        ),
-    )
-    region = plan.region
-    yield Fact(
-        about="endpoints",
-        planned=sorted(
-            f"com.amazonaws.{region}.{name}"
-            for name in (*interface_endpoints(environment), *GATEWAY_ENDPOINTS)
-        ),
-        created=sorted(one.service for one in created.endpoints),
-    )
-    yield Fact(
-        about="flow logs", planned=["ALL"], created=[one.traffic_type for one in created.flow_logs]
-    )
 
 
 def _node_group(environment: Environment, plan: GroupPlan, created: Created) -> Iterator[Fact]:

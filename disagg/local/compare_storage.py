@@ -40,6 +40,8 @@ class FileSystemPlace:
 def identities(environment: Environment, store: Store | None) -> list[str]:
     """Return the service accounts that the store's identities are bound to."""
     names = sorted(row[0] for row in _who(store)) if store else []
+    if environment.closed:
+        names = [name for name in names if name != MODEL_LOADER]
     return [f"{environment.serving_namespace}/{name}" for name in names]
 
 
@@ -77,7 +79,9 @@ def storage(
     key = store.kms_key_arn if store.bucket else next((one.key_arn for one in made), "")
     for account, actions, key_actions in _who(store):
         wanted = _allowed(environment, store, actions, [(one, key) for one in key_actions if key])
-        if account == MODEL_LOADER and store.token_secret:
+        if account == MODEL_LOADER and environment.closed:
+            wanted = []
+        elif account == MODEL_LOADER and store.token_secret:
             wanted.append(
                 ("secretsmanager:GetSecretValue", _secret(environment, store.token_secret))
             )

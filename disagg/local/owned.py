@@ -27,6 +27,8 @@ def facts(environment: Environment, plan: Plan, created: "Created") -> Iterator[
     if boundary is not None:
         found = sorted({one.boundary for one in created.roles})
         yield "roles: permissions boundary", [boundary], found
+    yield from _own_key(environment, created)
+    yield from _own_roles(environment, created)
     if wanted:
         tagged = _tags(environment, created)
         if environment.network.existing is not None:
@@ -45,6 +47,34 @@ def facts(environment: Environment, plan: Plan, created: "Created") -> Iterator[
                 for what, tags in tagged.items()
             },
         )
+
+
+def _own_roles(environment: Environment, created: "Created") -> Iterator[Row]:
+    """Yield that control plane and nodes have the roles the file names."""
+    roles = environment.aws.roles
+    theirs = {SYSTEM_NODES} if environment.cluster.existing is not None else set()
+    nodes = [one for one in created.node_groups if one.labels.get(LABEL_NODE_ROLE) not in theirs]
+    instances = created.hyperpod.groups if created.hyperpod else ()
+    for what, arn, found in (
+        ("control plane", roles.cluster, {created.cluster.role_arn}),
+        ("nodes", roles.nodes, {one.role_arn for one in nodes}),
+        ("HyperPod's instances", roles.hyperpod, {one.role_arn for one in instances}),
+    ):
+        if arn is not None:
+            yield f"role of one's own: of {what}", [arn], sorted(found)
+
+
+def _own_key(environment: Environment, created: "Created") -> Iterator[Row]:
+    """Yield that secrets and the model bucket are under the key of the file."""
+    key = environment.aws.kms_key_arn
+    if key is None:
+        return
+    start = f"disagg-{environment.name}-models-"
+    made = {one.key_arn for one in created.buckets if one.name.startswith(start)}
+    if environment.cluster.existing is None:
+        made.add(created.cluster.secrets_key_arn)
+    if made:
+        yield "key of one's own: of secrets and the model bucket", [key], sorted(made)
 
 
 def _tags(environment: Environment, created: "Created") -> dict[str, list[Mapping[str, str]]]:

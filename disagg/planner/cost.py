@@ -143,9 +143,12 @@ def cost_lines(environment: Environment, prices: Prices) -> tuple[CostLine, ...]
     system = environment.cluster.system_type
     small = f"{node_type(system, platform)}, system nodes"
     # Why: what others own, they pay for.
-    of_the_vpc = (
+    way_out = (
         ("NAT gateway", 1, "nat_gateway", Offer.SERVICE),
         ("public IPv4 address of it", 1, "public_ipv4_address", Offer.SERVICE),
+    )
+    of_the_vpc = (
+        *(() if environment.closed else way_out),
         ("interface endpoints", endpoints, "interface_endpoint", Offer.SERVICE),
     )
     of_the_cluster = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from disagg.catalog.resources import LABEL_NODE_ROLE, SYSTEM_NODES
 from disagg.config.environment import Environment
+from disagg.planner.endpoints import GATEWAY_ENDPOINTS, interface_endpoints
 from disagg.planner.weights import file_system_of
 
 _LUSTRE = "; TCP 988 and 1018 to 1023 from the file system's group"
@@ -47,6 +48,14 @@ def _cluster(environment: Environment) -> tuple[Existing, ...]:
     )
 
 
+def _way(environment: Environment) -> str:
+    """Return what its private subnets must reach."""
+    if not environment.closed:
+        return "a way from its private subnets to AWS services, image registries and model weights"
+    reached = ", ".join((*interface_endpoints(environment), *GATEWAY_ENDPOINTS))
+    return f"endpoints of {reached}, with private DNS; no way to the internet is asked for"
+
+
 def existing(environment: Environment) -> tuple[Existing, ...]:
     """Return what is used and not made; empty where everything is made."""
     network = environment.network.existing
@@ -57,8 +66,7 @@ def existing(environment: Environment) -> tuple[Existing, ...]:
         Existing(
             what="VPC",
             ids=(network.vpc_id,),
-            needs="DNS host names and DNS support on; a way from its private subnets to AWS"
-            " services, image registries and model weights",
+            needs=f"DNS host names and DNS support on; {_way(environment)}",
         ),
         Existing(
             what="fabric subnet",

@@ -11,6 +11,7 @@ from disagg.catalog.models import MODELS
 from disagg.catalog.regions import REGIONS
 from disagg.config.delivery import GitRepository
 from disagg.config.environment import Environment
+from disagg.planner import bring_in
 from disagg.planner.karpenter import by_karpenter, pool_name
 from disagg.planner.layout import groups
 from disagg.planner.plan import Plan
@@ -79,11 +80,22 @@ def _deployed(made: Plan, environment: Environment, how: Commands) -> Iterator[S
         how.cdk(f"bootstrap aws://{environment.aws.account}/{region}{_own(environment)}"),
         deploy,
     ]
+    yield from _brought_in(environment, how)
     if environment.cluster.platform == "hyperpod":
         yield [
             "It stopped before the nodes: from inside the VPC, install HyperPod's packages; go on.",
             *hyperpod_packages(environment, how.base),
             deploy,
+        ]
+
+
+def _brought_in(environment: Environment, how: Commands) -> Iterator[Step]:
+    """Yield what is brought in from outside, where nodes cannot fetch it themselves."""
+    if bring_in.pages(environment):
+        what = "images, charts and weights" if environment.closed else "images"
+        yield [
+            f"From where the internet is reached, bring in {what}: it takes an hour or more.",
+            f"less {how.base}/runbooks/{bring_in.PAGE}",
         ]
 
 
@@ -118,7 +130,7 @@ def _installed(environment: Environment, how: Commands) -> Iterator[Step]:
         enter,
         *_install(environment, how.base),
     ]
-    if store is not None:
+    if store is not None and not environment.closed:
         job = f"job -l app.kubernetes.io/component={MODEL_LOADER}"
         files = f"-f {manifests}/00-namespaces.yaml -f {manifests}/25-model-loading.yaml"
         yield [

@@ -45,7 +45,7 @@ class SubnetLayout:
     fabric: Subnet
     system: tuple[Subnet, ...]
     public: Subnet | None
-    """Holds the NAT gateway and nothing else; None in a VPC of others."""
+    """Holds the NAT gateway and nothing else; None in a VPC of others or without internet."""
 
 
 def subnet_layout(network: Network) -> SubnetLayout:
@@ -57,8 +57,8 @@ def subnet_layout(network: Network) -> SubnetLayout:
         network: A checked network; its prefix lies between /16 and /22 and it has two to six zones.
 
     Returns: The fabric subnet, one system subnet for each zone in the order of the file, and one
-        public subnet in the fabric zone. Adding a zone at the end of the list moves none of the
-        others.
+        public subnet in the fabric zone, unless there is no internet. Adding a zone at the end of
+        the list moves none of the others.
 
     Raises:
         ValueError: The range is not IPv4 CIDR notation or too small to be cut.
@@ -81,10 +81,14 @@ def subnet_layout(network: Network) -> SubnetLayout:
     return SubnetLayout(
         fabric=Subnet(name="Fabric", cidr=str(fabric), zone_id=network.fabric_zone_id),
         system=system,
-        public=Subnet(
-            name="Public", cidr=str(slices[-1]), zone_id=network.fabric_zone_id, public=True
-        ),
+        public=_public(network, str(slices[-1])),
     )
+
+
+def _public(network: Network, cidr: str) -> Subnet | None:
+    if network.internet == "none":
+        return None
+    return Subnet(name="Public", cidr=cidr, zone_id=network.fabric_zone_id, public=True)
 
 
 def _named(existing: ExistingNetwork) -> SubnetLayout:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from disagg.catalog.file_systems import FILE_SYSTEM_STEP_GIB, SMALLEST_FILE_SYSTEM_GIB
 from disagg.catalog.model_loading import FEWEST_STREAMS, MOST_STREAMS, STREAM_BYTES
-from disagg.catalog.models import Model
+from disagg.catalog.models import MODELS, Model, Vocabulary
 from disagg.catalog.regions import REGIONS
 from disagg.config.environment import Environment
 from disagg.config.weights import Fsx, HuggingFace, Store
@@ -115,6 +115,23 @@ def model_place(environment: Environment, store: Store) -> str:
     if isinstance(store, Fsx):
         return f"{MODELS_MOUNT}/{store.prefix}/{environment.serving.model}/{store.revision}"
     return store_url(environment, store)
+
+
+def brought_vocabulary(environment: Environment) -> Vocabulary | None:
+    """Return the file an engine would fetch from the internet, where there is none and a store is.
+
+    People put it beside the models, and pods take it from there.
+    """
+    closed = environment.closed and store_of(environment) is not None
+    return MODELS[environment.serving.model].vocabulary if closed else None
+
+
+def vocabulary_url(environment: Environment) -> str:
+    """Return where that file is; empty where there is none."""
+    store, found = store_of(environment), brought_vocabulary(environment)
+    if store is None or found is None:
+        return ""
+    return f"s3://{bucket_name(environment, store)}/{store.prefix}/vocabulary/{found.name}"
 
 
 def streaming(model: Model, gpus: int, memory_mib: Mib) -> Streaming:

@@ -85,9 +85,12 @@ def render(environment: Environment) -> dict[str, list[dict[str, Any]]]:
 
 
 def _loading(app: App, environment: Environment) -> dict[str, Concern]:
-    """Return the chart that fills the store, and that of the file system in front of it."""
+    """Return the chart that fills the store, and that of the file system in front of it.
+
+    Neither where pods cannot reach the hub to fill it from.
+    """
     store, fsx = store_of(environment), file_system_of(environment)
-    if store is None:
+    if store is None or environment.closed:
         return {}
     charts: dict[str, Concern] = {
         "25-model-loading": ModelLoading(app, "ModelLoading", environment=environment, store=store)

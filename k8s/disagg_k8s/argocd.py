@@ -6,7 +6,7 @@ from disagg.catalog.chart import ARGOCD, ENVIRONMENT_WAVE, IN_CLUSTER, Chart
 from disagg.config.delivery import GitRepository
 from disagg.config.environment import Environment
 from disagg.planner.add_ons import installed
-from disagg_k8s.third_party import chart_values
+from disagg_k8s.third_party import VENDORED, chart_values
 
 ROOT_FILE = "root.yaml"
 _APPLICATIONS = "applications"
@@ -29,7 +29,7 @@ def applications(environment: Environment) -> dict[str, Json]:
     charts = installed(environment)
     files = {
         f"{_APPLICATIONS}/{number:02}-{one.name}.yaml": _of_chart(
-            environment, one, values[one.name]
+            environment, one, values[one.name], git
         )
         for number, one in enumerate(charts)
     }
@@ -60,10 +60,15 @@ def _policy(*, settle: bool = True, options: tuple[str, ...] = ()) -> Json:
     }
 
 
-def _of_chart(environment: Environment, chart: Chart, values: Json) -> Json:
+def _source(chart: Chart) -> Json:
     source: Json = {"repoURL": chart.repository.removeprefix("oci://")}
     source |= {"path": chart.path} if chart.path else {"chart": chart.chart_name}
-    source["targetRevision"] = chart.version
+    return source | {"targetRevision": chart.version}
+
+
+def _of_chart(environment: Environment, chart: Chart, values: Json, git: GitRepository) -> Json:
+    in_git = _in_git(git, f"charts/{VENDORED}/{chart.name}")
+    source = in_git if environment.closed else _source(chart)
     if not chart.kustomized:
         source["helm"] = {"releaseName": chart.name, "valuesObject": values}
     anew = [dict(one) for one in chart.made_anew]

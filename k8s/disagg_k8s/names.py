@@ -1,6 +1,7 @@
 """Names, labels and ports that charts must agree on."""
 
 import re
+from dataclasses import replace
 
 from disagg.catalog.gateways import GATEWAY_NAME_LABEL, GATEWAYS
 from disagg.catalog.images import IMAGE_PROFILES, ImageProfile
@@ -15,6 +16,7 @@ from disagg.catalog.resources import (
 from disagg.config.environment import Environment
 from disagg.config.weights import Fsx
 from disagg.planner import weights
+from disagg.planner.images import pulled
 from disagg_k8s.manifest import Json
 
 PREFILL = "prefill"
@@ -81,8 +83,15 @@ HARDENED: Json = {
 
 
 def images(environment: Environment) -> ImageProfile:
-    """Return the set of images the environment runs."""
-    return IMAGE_PROFILES[environment.serving.image_profile]
+    """Return the set of images the environment runs, by the names its nodes pull them by."""
+    profile = IMAGE_PROFILES[environment.serving.image_profile]
+    return replace(
+        profile,
+        server=pulled(environment, profile.server),
+        endpoint_picker=pulled(environment, profile.endpoint_picker),
+        sidecar=pulled(environment, profile.sidecar),
+        envoy=pulled(environment, profile.envoy),
+    )
 
 
 def model_label(model: str) -> str:

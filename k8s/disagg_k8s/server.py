@@ -153,6 +153,7 @@ def volumes(environment: Environment, shm_mib: int) -> list[Json]:
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": binary(shm_mib)}},
         {"name": "cache", **(shared if environment.serving.cache == "node" else own)},
         *weights.volumes(environment),
+        *weights.vocabulary_volumes(environment),
     ]
 
 
@@ -163,6 +164,7 @@ def mounts(environment: Environment) -> list[Json]:
         {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108  Why: a path in the pod, not on this machine.
         {"name": "cache", "mountPath": _CACHE, **part},
         *weights.mounts(environment),
+        *weights.vocabulary_mounts(environment),
     ]
 
 

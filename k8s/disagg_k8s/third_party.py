@@ -7,10 +7,13 @@ from typing import Any
 from disagg.catalog.chart import Chart
 from disagg.config.environment import Environment
 from disagg.planner.add_ons import before, installed
+from disagg.planner.images import chart_values as image_values
 from disagg.planner.karpenter import queue_name
 
 _READY_SECONDS = 600
 _OCI = "oci://"
+VENDORED = "vendored"
+"""Folder beside the helmfile that charts are unpacked into where no repository is reached."""
 
 
 def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
@@ -37,7 +40,10 @@ def chart_values(environment: Environment) -> dict[str, dict[str, Any]]:
             }
         },
     }
-    return {one.name: _values(one, known) for one in installed(environment)}
+    return {
+        one.name: merged(_values(one, known), image_values(environment, one.name))
+        for one in installed(environment)
+    }
 
 
 def _values(chart: Chart, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -49,19 +55,38 @@ def _values(chart: Chart, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return two mappings as one, the second's values last, as helm merges values files.
+
+    Example:
+        >>> merged({"image": {"tag": "1", "pull": "x"}}, {"image": {"tag": "2"}})
+        {'image': {'tag': '2', 'pull': 'x'}}
+    """
+    both = dict(values)
+    for key, value in more.items():
+        deep = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = merged(both[key], value) if deep else value
+    return both
+
+
 def helmfile(environment: Environment) -> dict[str, Any]:
     """Return a helmfile that installs every chart with its values file, wave after wave.
 
     A release waits until those of the wave before it are ready. Its label `wave` selects a wave.
     """
     charts = installed(environment)
-    repositories = _repositories(charts)
+    repositories = {} if environment.closed else _repositories(charts)
+    defaults = {"wait": True, "timeout": _READY_SECONDS, "createNamespace": True}
+    if environment.closed:
+        # Why: helm would ask the repositories of its dependencies, which are in the folder already.
+        defaults["skipDeps"] = True
+    listed = [
+        {"name": name, "url": url.removeprefix(_OCI)} | ({"oci": True} if _OCI in url else {})
+        for url, name in repositories.items()
+    ]
     return {
-        "helmDefaults": {"wait": True, "timeout": _READY_SECONDS, "createNamespace": True},
-        "repositories": [
-            {"name": name, "url": url.removeprefix(_OCI)} | ({"oci": True} if _OCI in url else {})
-            for url, name in repositories.items()
-        ],
+        "helmDefaults": defaults,
+        **({"repositories": listed} if listed else {}),
         "releases": [_release(one, charts, repositories) for one in charts],
     }
 
@@ -80,7 +105,9 @@ def _release(
 ) -> dict[str, Any]:
     release: dict[str, Any] = {"name": chart.name, "namespace": chart.namespace}
     release["labels"] = {"wave": str(chart.wave)}
-    if chart.path:
+    if not repositories:
+        release["chart"] = f"./{VENDORED}/{chart.name}"
+    elif chart.path:
         release["chart"] = f"git::{chart.repository}.git@{chart.path}?ref={chart.version}"
     else:
         release["chart"] = f"{repositories[chart.repository]}/{chart.chart_name}"

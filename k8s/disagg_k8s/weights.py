@@ -8,15 +8,20 @@ from disagg.config.environment import Environment
 from disagg.planner.layout import SIDECAR_MEMORY_MIB, PodPlan
 from disagg.planner.weights import (
     MODELS_MOUNT,
+    brought_vocabulary,
     file_system_of,
     model_place,
     store_of,
     streaming,
+    vocabulary_url,
 )
 from disagg.units import Mib
 from disagg_k8s import names
 from disagg_k8s.manifest import Json
 
+_VOCABULARY = "vocabulary"
+_FOLDER = "/vocabulary"
+_MOUNT: Json = {"name": _VOCABULARY, "mountPath": _FOLDER}
 HF_TOKEN: Json = {
     "name": "HF_TOKEN",
     "valueFrom": {"secretKeyRef": {"name": "hf-token", "key": "HF_TOKEN", "optional": True}},
@@ -64,11 +69,13 @@ def variables(environment: Environment, cache: str) -> list[Json]:
         return [HF_TOKEN]
     if file_system_of(environment) is not None:
         return []
+    found = brought_vocabulary(environment)
     return [
         *_region(environment),
         {"name": "RUNAI_STREAMER_NO_BOTO3_SESSION", "value": "0"},
         # Why: configuration and tokenizer are put here, and the rest of the image is no place.
         {"name": "VLLM_ASSETS_CACHE", "value": f"{cache}/assets"},
+        *([{"name": found.variable, "value": _FOLDER}] if found else []),
     ]
 
 
@@ -80,24 +87,52 @@ def weights_gate(environment: Environment) -> list[Json]:
     """Return the init container that waits, by failing, until the whole model is there."""
     if store_of(environment) is None:
         return []
-    files = file_system_of(environment) is not None
-    text = program("files_gate.py" if files else "weights_gate.py")
-    return [
-        {
-            "name": "weights-gate",
-            "image": names.images(environment).server,
-            "imagePullPolicy": "IfNotPresent",
-            "command": ["python3", "-c", text, model(environment)],
-            **({} if files else {"env": _region(environment)}),
-            "resources": {
-                "requests": {"cpu": "100m", "memory": "256Mi"},
-                "limits": {"memory": "256Mi"},
-            },
-            "securityContext": names.HARDENED,
-            **({"volumeMounts": mounts(environment)} if files else {}),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-        }
-    ]
+    if file_system_of(environment) is not None:
+        command = ["python3", "-c", program("files_gate.py"), model(environment)]
+        gate = _before(environment, "weights-gate", command)
+        del gate["env"]
+        return [gate | {"volumeMounts": mounts(environment)}]
+    command = ["python3", "-c", program("weights_gate.py"), model(environment)]
+    return [_before(environment, "weights-gate", command), *_vocabulary(environment)]
+
+
+def vocabulary_volumes(environment: Environment) -> list[Json]:
+    """Return the volume of a file that the engine would else fetch; none with internet."""
+    found = brought_vocabulary(environment)
+    return [{"name": _VOCABULARY, "emptyDir": {"sizeLimit": "64Mi"}}] if found else []
+
+
+def vocabulary_mounts(environment: Environment) -> list[Json]:
+    """Return where a server finds that file."""
+    found = brought_vocabulary(environment)
+    return [_MOUNT | {"readOnly": True}] if found else []
+
+
+def _vocabulary(environment: Environment) -> list[Json]:
+    """Return the init container that puts the file where the engine looks first."""
+    found = brought_vocabulary(environment)
+    if found is None:
+        return []
+    place = vocabulary_url(environment)
+    code = program("fetch_file.py")
+    command = ["python3", "-c", code, place, f"{_FOLDER}/{found.name}", found.sha256]
+    return [_before(environment, _VOCABULARY, command) | {"volumeMounts": [_MOUNT]}]
+
+
+def _before(environment: Environment, name: str, command: list[str]) -> Json:
+    return {
+        "name": name,
+        "image": names.images(environment).server,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "env": _region(environment),
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "limits": {"memory": "256Mi"},
+        },
+        "securityContext": names.HARDENED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
 
 
 def volumes(environment: Environment) -> list[Json]:

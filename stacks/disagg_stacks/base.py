@@ -1,6 +1,8 @@
 """What the stacks of an environment have in common: name, place, tags, and a word to people."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
@@ -89,6 +91,20 @@ class EnvironmentStack(cdk.Stack):
             cdk.Tags.of(self).add(
                 key, value, exclude_resource_types=["AWS::EC2::PlacementGroup", "aws:cdk:stack"]
             )
+
+    def own_key(self, environment: Environment) -> kms.IKey | None:
+        """Return the key the file names, to be used as it is; None: each layer makes its own.
+
+        Why no policy is added: a key of others is theirs to open, and CloudFormation cannot.
+        """
+        arn = environment.aws.kms_key_arn
+        return None if arn is None else kms.Key.from_key_arn(self, "OwnKey", arn)
+
+    def own_role(self, construct_id: str, arn: str | None) -> iam.IRole | None:
+        """Return a role of others, which nothing here changes; None: one is made."""
+        if arn is None:
+            return None
+        return iam.Role.from_role_arn(self, construct_id, arn, mutable=False)
 
     def publish(self, name: str, value: str) -> None:
         """Write a value to the SSM parameter `/<prefix>/<environment>/<layer>/<name>`."""

@@ -67,6 +67,7 @@ class CapacityStack(EnvironmentStack):
             ),
         )
         self.publish("efa-security-group-id", self.fabric.security_group.security_group_id)
+        self._node_role = self.own_role("NodeRole", environment.aws.roles.nodes)
         karpenter = by_karpenter(environment)
         self.node_groups = {
             name: self._node_group(name, plan) for name, plan in plans.items() if not karpenter
@@ -101,7 +102,11 @@ class CapacityStack(EnvironmentStack):
         found = messages(self._environment)
         if not found:
             return None
-        made = BlockEnd(self, "BlockEnd", props=BlockEndProps(messages=found))
+        made = BlockEnd(
+            self,
+            "BlockEnd",
+            props=BlockEndProps(messages=found, key=self.own_key(self._environment)),
+        )
         self.publish("block-end-topic", made.topic.topic_arn)
         return made
 
@@ -130,6 +135,7 @@ class CapacityStack(EnvironmentStack):
                 labels={LABEL_NODE_ENVIRONMENT: self._environment.name},
                 root_volume_gib=plan.root_volume_gib,
                 tags=tags_of(self._environment),
+                node_role=self._node_role,
             ),
         )
 

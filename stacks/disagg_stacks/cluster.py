@@ -89,6 +89,9 @@ class ClusterStack(EnvironmentStack):
                 # Why: on HyperPod the system nodes are a group of its cluster.
                 system_nodes=0 if plan.on_hyperpod else plan.system_nodes,
                 deletion_protection=plan.deletion_protection,
+                key=self.own_key(environment),
+                role=self.own_role("ClusterRole", environment.aws.roles.cluster),
+                node_role=self.own_role("NodeRole", environment.aws.roles.nodes),
                 tags=tags_of(environment),
             ),
         )

@@ -82,6 +82,7 @@ class HyperPodStack(EnvironmentStack):
                 scripts=LifecycleScripts(
                     self, "Scripts", props=LifecycleScriptsProps(bucket_name=bucket)
                 ),
+                role=self.own_role("InstanceRole", environment.aws.roles.hyperpod),
                 node_recovery=hyperpod.node_recovery == "automatic",
                 tiered_storage_percent=hyperpod.tiered_storage_percent,
             ),
@@ -89,7 +90,9 @@ class HyperPodStack(EnvironmentStack):
         self.publish("hyperpod-cluster-arn", self.hyperpod.cluster.attr_cluster_arn)
         found = messages(environment)
         if found:
-            end = BlockEnd(self, "BlockEnd", props=BlockEndProps(messages=found))
+            end = BlockEnd(
+                self, "BlockEnd", props=BlockEndProps(messages=found, key=self.own_key(environment))
+            )
             self.publish("block-end-topic", end.topic.topic_arn)
 
 

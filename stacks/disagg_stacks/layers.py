@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 
 from disagg.config.environment import Environment
+from disagg.config.images import Ecr
 from disagg.planner.weights import store_of
 from disagg_stacks.capacity import CapacityStack
 from disagg_stacks.cluster import ClusterStack
 from disagg_stacks.delivery import DeliveryStack
 from disagg_stacks.hyperpod import HyperPodStack
+from disagg_stacks.images import ImagesStack
 from disagg_stacks.network import NetworkStack
 from disagg_stacks.overrides import override
 from disagg_stacks.security import SecurityStack
@@ -29,6 +31,8 @@ class Stacks:
     """None: the file says nothing of `delivery`."""
     security: SecurityStack | None = None
     """None: nobody is told of money spent."""
+    images: ImagesStack | None = None
+    """None: nodes pull from elsewhere."""
 
 
 def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
@@ -83,7 +87,13 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         capacity.add_stack_dependency(cluster)
     told = environment.budget is not None and environment.budget.tells_anybody
     security = SecurityStack(scope, environment=environment) if told else None
-    every = (network, cluster, storage, capacity, delivery, security)
+    source = environment.images
+    images = (
+        ImagesStack(scope, environment=environment, source=source)
+        if isinstance(source, Ecr)
+        else None
+    )
+    every = (network, cluster, storage, capacity, delivery, security, images)
     override([one for one in every if one is not None], environment.overrides.resources)
     return Stacks(
         network=network,
@@ -92,4 +102,5 @@ def build(scope: cdk.App | cdk.Stage, environment: Environment) -> Stacks:
         capacity=capacity,
         delivery=delivery,
         security=security,
+        images=images,
     )

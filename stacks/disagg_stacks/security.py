@@ -29,6 +29,7 @@ class SecurityStack(EnvironmentStack):
                 tag_value=environment.name,
                 emails=budget.emails,
                 topic=budget.topic,
+                key=self.own_key(environment),
             ),
         )
         if alarm.topic is not None:

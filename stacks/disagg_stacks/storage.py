@@ -34,6 +34,7 @@ class StorageStack(EnvironmentStack):
 
     Where the file asks for one, a file system in front of it, which servers mount: then only the
     loader is anybody to AWS.
+    In a network without internet nobody inside it writes: the bucket is filled from outside.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class StorageStack(EnvironmentStack):
             self._file_system(network, store)
         else:
             self._identity("ModelServer", MODEL_SERVER, access.reading())
-        self._identity("ModelLoader", MODEL_LOADER, [*access.writing(), *self._token()])
+        if not environment.closed:
+            self._identity("ModelLoader", MODEL_LOADER, [*access.writing(), *self._token()])
         self.publish("model-url", store_url(environment, store))
 
     def _access(self) -> StoreAccess:
@@ -70,7 +72,10 @@ class StorageStack(EnvironmentStack):
                 self,
                 "Models",
                 props=ModelStoreProps(
-                    bucket_name=name, prefix=store.prefix, file_systems=isinstance(store, Fsx)
+                    bucket_name=name,
+                    prefix=store.prefix,
+                    file_systems=isinstance(store, Fsx),
+                    key=self.own_key(self._environment),
                 ),
             )
             self._made = made

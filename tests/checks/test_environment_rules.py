@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
+from closed import CLOSED
 from shipped import REMOVE, edited
 
 from disagg.catalog.instances import INSTANCE_TYPES
@@ -112,6 +113,15 @@ def s3(**more: Any) -> dict[str, Any]:
 def fsx(**more: Any) -> dict[str, Any]:
     """Return a store behind a file system."""
     return {"serving.weights": {"kind": "fsx", "revision": COMMIT} | more}
+
+
+ROLE = "arn:aws:iam::123456789012:role/platform/nodes"
+SECRET = "arn:aws:secretsmanager:us-west-2:123456789012:secret:ecr-pullthroughcache/ghcr-AbCdEf"  # noqa: S105
+
+
+def ecr(**more: Any) -> dict[str, Any]:
+    """Return images of the account's own repositories."""
+    return {"images": {"kind": "ecr"} | more}
 
 
 LLAMA = {"serving.model": "meta-llama/Llama-3.3-70B-Instruct", "serving.max_context_tokens": 4096}
@@ -241,6 +251,29 @@ PAIRS: dict[str, Pair] = {
     "DISAGG-NET-006": Pair(
         {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 10},
         {"network.cidr": "10.42.0.0/22", "capacity.decode.nodes": 9},
+    ),
+    "DISAGG-OWN-018": Pair(
+        {"aws.kms_key_arn": KEY.replace("us-west-2", "eu-west-1")}, {"aws.kms_key_arn": KEY}
+    ),
+    "DISAGG-OWN-020": Pair(
+        {"aws.roles": {"nodes": ROLE.replace("123456789012", "210987654321")}},
+        {"aws.roles": {"nodes": ROLE}},
+    ),
+    "DISAGG-NET-013": Pair(CLOSED | {"capacity.provisioner": "karpenter"}, CLOSED),
+    "DISAGG-NET-014": Pair(CLOSED | fsx(), CLOSED),
+    "DISAGG-NET-015": Pair(CLOSED | {"serving.gateway": {"kind": "istio"}}, CLOSED),
+    "DISAGG-NET-008": Pair(CLOSED | {"serving.weights": {"kind": "hugging_face"}}, CLOSED),
+    "DISAGG-NET-009": Pair(CLOSED | {"images": {"kind": "upstream"}}, CLOSED),
+    "DISAGG-NET-010": Pair(
+        existing_network() | {"network.encryption": "monitor"}, {"network.encryption": "monitor"}
+    ),
+    "DISAGG-NET-011": Pair(
+        ecr(pull_through=True, prefix="fifteen-letters"),
+        ecr(pull_through=True, prefix="fourteen-chars"),
+    ),
+    "DISAGG-NET-012": Pair(
+        ecr(pull_through=True, credentials={"github": SECRET.replace("us-west-2", "us-east-1")}),
+        ecr(pull_through=True, credentials={"github": SECRET}),
     ),
     "DISAGG-NET-007": Pair(
         {"cluster.client_cidrs": ["0.0.0.0/0"]}, {"cluster.client_cidrs": ["192.168.7.0/24"]}

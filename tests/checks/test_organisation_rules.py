@@ -10,8 +10,13 @@ from disagg.checks.templates import TEMPLATE_RULES, check_templates
 from tests.stacks.synthesis import Template, synthesize
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 DEMANDING = checked(
-    "pilot", aws__tags={"cost-center": "4711"}, aws__permissions_boundary=BOUNDARY
+    "pilot",
+    aws__tags={"cost-center": "4711"},
+    aws__permissions_boundary=BOUNDARY,
+    aws__kms_key_arn=KEY,
+    serving__weights={"kind": "s3", "revision": "b" * 40},
 ).environment
 Given = dict[str, Template]
 
@@ -40,10 +45,30 @@ def volumes(given: Given) -> list[Any]:
     return tags
 
 
+NEW_KEY = {
+    "More": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}, "EnableKeyRotation": True}}
+}
 VIOLATIONS: list[tuple[str, Callable[[Given], object]]] = [
     ("DISAGG-OWN-006", lambda t: role(t).pop("PermissionsBoundary")),
     ("DISAGG-OWN-006", lambda t: role(t).update(PermissionsBoundary=f"{BOUNDARY}2")),
     ("DISAGG-OWN-007", lambda t: volumes(t).clear()),
+    ("DISAGG-OWN-019", lambda t: t["Disagg-Pilot-Cluster"]["Resources"].update(NEW_KEY)),
+    (
+        "DISAGG-OWN-019",
+        lambda t: properties(t, "AWS::Logs::LogGroup")[0].update(KmsKeyId=f"{KEY}2"),
+    ),
+    (
+        "DISAGG-OWN-019",
+        lambda t: properties(t, "AWS::EKS::Cluster")[0]["EncryptionConfig"][0]["Provider"].update(
+            KeyArn=f"{KEY}2"
+        ),
+    ),
+    (
+        "DISAGG-OWN-019",
+        lambda t: properties(t, "AWS::S3::Bucket")[0]["BucketEncryption"][
+            "ServerSideEncryptionConfiguration"
+        ][0]["ServerSideEncryptionByDefault"].update(KMSMasterKeyID=f"{KEY}2"),
+    ),
     ("DISAGG-OWN-007", lambda t: [tag.update(Value="x") for tag in volumes(t)]),
 ]
 
@@ -67,5 +92,7 @@ def test_where_nothing_is_demanded_nothing_is_missed(given: Given) -> None:
 
 
 def test_every_rule_that_asks_for_the_environment_has_a_violation() -> None:
-    asking = {one.code for one in TEMPLATE_RULES if "environment" in one.needs}
+    asking = {
+        one.code for one in TEMPLATE_RULES if "environment" in one.needs and "-OWN-" in one.code
+    }
     assert {code for code, _ in VIOLATIONS} == asking

@@ -184,3 +184,20 @@ def test_the_file_system_is_stated_after_the_deployment_and_before_the_gpu_nodes
 def test_a_file_system_that_is_stated_is_not_asked_for() -> None:
     stated = FSX | {"file_system": {"id": "fs-0123456789abcdef0", "mount_name": "fsxabcde"}}
     assert not any("file-system-id" in line for line in commands(serving__weights=stated))
+
+
+STORE = {"kind": "s3", "revision": "b5c939de8f754692c1647ca79fbf85e8c1e70f8a"}
+
+
+def test_a_closed_network_is_filled_after_the_first_deploy_and_before_the_charts() -> None:
+    shut = {"network__internet": "none", "images": {"kind": "ecr"}, "serving__weights": STORE}
+    found = commands(**shut)
+    page = found.index("less dist/pilot/runbooks/bring-in.md")
+    deploys = [number for number, line in enumerate(found) if line.startswith("disagg deploy")]
+    assert deploys[0] < page < found.index("helmfile sync --file dist/pilot/charts/helmfile.yaml")
+    assert not any("25-model-loading" in line for line in found)
+
+
+def test_with_internet_nothing_is_brought_in_unless_images_are() -> None:
+    assert not any("bring-in" in line for line in commands(serving__weights=STORE))
+    assert any("bring-in" in line for line in commands(images={"kind": "ecr"}))

@@ -34,6 +34,7 @@ BLOCK = {"kind": "capacity_block", "id": "cr-0123456789abcdef0", "end": END} | H
 RESERVED = {"kind": "reservation", "id": "cr-0123456789abcdef1", "placement_group": "ours"} | HELD
 PLAN_ARN = "arn:aws:sagemaker:us-west-2:123456789012:training-plan/gpu-march"
 PLAN = {"kind": "training_plan", "arn": PLAN_ARN, "end": END} | HELD
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 STORE = {"kind": "s3", "revision": COMMIT, "token_secret": "disagg/hub-token"}
 ARGOCD = {
     "identity_center_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
@@ -46,6 +47,8 @@ BOTH: dict[str, Any] = {
     "aws__tags": {"cost-center": "4711"},
     "aws__permissions_boundary": "arn:aws:iam::123456789012:policy/boundary",
     "serving__weights": STORE,
+    "network__encryption": "monitor",
+    "images": {"kind": "ecr"},
 }
 BASES: dict[str, dict[str, Any]] = {
     "eks": BOTH
@@ -95,6 +98,11 @@ EDITS: dict[str, list[tuple[str, Any, str]]] = {
     "eks": [
         ("aws__tags", {"cost-center": "4712"}, "tags: of all"),
         ("aws__permissions_boundary", "arn:aws:iam::123456789012:policy/b", "roles: permissions"),
+        ("aws__kms_key_arn", KEY, "key of one's own"),
+        ("aws__roles", {"cluster": "arn:aws:iam::123456789012:role/x"}, "role of one's own"),
+        ("network__internet", "none", "ways out of the VPC"),
+        ("network__encryption", "enforce", "encryption controls"),
+        ("images__prefix", "others", "images: repositories"),
         ("network__cidr", "10.43.0.0/16", "subnets: range"),
         ("network__availability_zone_ids", ["usw2-az2", "usw2-az3"], "subnets: range"),
         ("cluster__kubernetes_version", "1.35", "decode nodes: Kubernetes version"),
@@ -167,7 +175,6 @@ UNSEEN = {
     "resource_group": "as id; tests/local/test_demo.py",
     "kind": "as source, weights",
     "revision": "is in manifests, and in a parameter for people",
-    "kms_key_arn": "as bucket",
     "price": "counts in the plan only",
 }
 """Keys that make no difference to what is created, or none that is looked for here, and why."""
@@ -202,6 +209,7 @@ NOT_COMPARED = {
     "Endpoint.route_table_ids",
     *(f"FlowLog.{one}" for one in ("resource_id", "destination_type", "destination")),
     *("FlowLog.aggregation_seconds", "Schedule.target_arn"),
+    "Repository.key_arn",
     # Only in a VPC of others: tests/stacks/test_existing.py.
     "Cluster.subnet_ids",
 }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from covering import Row, covering
 from in_process import Endpoint, deployed
-from shipped import edited
+from shipped import checked, edited
 
 from disagg import artifacts
 from disagg.checks import engines
@@ -39,7 +39,7 @@ AXES = {
     "exposure": ("device_plugin", "dra"),
     "ami": ("al2023", "bottlerocket"),
     "weights": ("hugging_face", "s3", "fsx"),
-    "network": ("made", "existing"),
+    "network": ("made", "existing", "closed"),
     "version": ("1.33", "1.34", "1.35"),
     "placement": ("separate_nodes", "colocate"),
 }
@@ -83,6 +83,9 @@ def possible(row: Row) -> bool:
         return False
     if row["type"].startswith("g") and row["source"] in {"capacity_block", "training_plan"}:
         return False
+    closed = row["network"] == "closed"
+    if closed and (row["weights"] != "s3" or row["platform"] == "karpenter"):
+        return False
     if row["platform"] == "hyperpod":
         plain = (row["exposure"], row["ami"]) == ("device_plugin", "al2023")
         return plain and row["source"] in {"on_demand", "training_plan"}
@@ -117,6 +120,8 @@ def text_of(row: Row) -> str:
     edits["serving.decode.replicas"] = 1 if half else 2
     if row["weights"] != "hugging_face":
         edits["serving.weights"] = {"kind": row["weights"], "revision": REVISION}
+    if row["network"] == "closed":
+        edits |= {"network.internet": "none", "images": {"kind": "ecr"}}
     if row["network"] == "existing":
         edits["network.existing"] = EXISTING
     return edited("pilot", edits)
@@ -159,6 +164,30 @@ def test_a_row_is_deployed_as_planned(
     created = read_created(Endpoint(aws), environment.cluster_name)
     facts = compare(environment, with_node_pools(created, written.manifests))
     assert [one.about for one in facts if not one.agrees] == []
+
+
+ARN = "arn:aws:iam::123456789012:role/platform"
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("platform", "roles"),
+    [("eks", {"cluster": f"{ARN}/c", "nodes": f"{ARN}/n"}), ("hyperpod", {"hyperpod": f"{ARN}/i"})],
+)
+def test_a_key_and_roles_of_ones_own_are_deployed_as_planned(
+    platform: str, roles: dict[str, str], aws: Callable[[str], Any], tmp_path: Path
+) -> None:
+    environment = checked(
+        aws__kms_key_arn=KEY,
+        aws__roles=roles,
+        cluster__platform=platform,
+        serving__weights={"kind": "s3", "revision": REVISION},
+    ).environment
+    put(holdings(environment), environment.aws.account, environment.aws.region)
+    deployed(aws, artifacts.write_all(environment, tmp_path).directory / "stacks")
+    facts = compare(environment, read_created(Endpoint(aws), environment.cluster_name))
+    assert [one.about for one in facts if not one.agrees] == []
+    assert sum("of one's own" in one.about for one in facts) == 1 + len(roles)
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,7 @@ def test_every_attribute_of_the_tables_has_an_answer(aws: Aws, deploy: Deploy) -
         "Nat": resource(
             "EC2::NatGateway", SubnetId=ref("SubnetA"), AllocationId=get("Address", "AllocationId")
         ),
+        "Encrypted": resource("EC2::VPCEncryptionControl", VpcId=ref("Vpc"), Mode="monitor"),
         "Endpoint": resource("EC2::VPCEndpoint", VpcId=ref("Vpc"), ServiceName="s3"),
         "Key": resource("KMS::Key", KeyPolicy={}),
         "Policy": resource("IAM::ManagedPolicy", PolicyDocument=POLICY),

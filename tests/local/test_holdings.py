@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from shipped import checked
+
 from disagg.local.aws.holdings import HeldSubnet, HeldVpc, Holdings, holdings, put
 from disagg.local.aws.readback_network import read_subnets
 from tests.stacks.test_existing import (
@@ -18,8 +20,6 @@ Aws = Callable[[str], Any]
 
 
 def test_an_environment_that_makes_everything_finds_nothing() -> None:
-    from shipped import checked  # noqa: PLC0415
-
     assert holdings(checked("pilot").environment) == Holdings()
 
 
@@ -75,3 +75,11 @@ def test_the_cluster_of_the_file_is_there_with_its_group_add_ons_and_system_node
     group = eks.describe_nodegroup(clusterName="platform", nodegroupName=name)["nodegroup"]
     assert group["labels"] == {"disagg/role": "system"}
     assert group["scalingConfig"]["desiredSize"] == 2
+
+
+def test_roles_of_others_are_there_under_the_arns_of_the_file(aws: Aws) -> None:
+    arn = "arn:aws:iam::123456789012:role/platform/eks/nodes"
+    held = holdings(checked("pilot", aws__roles={"nodes": arn}).environment)
+    assert Holdings.from_json(held.to_json()).ids() == ("nodes",)
+    put(held, "123456789012", "us-west-2")
+    assert [one["Arn"] for one in aws("iam").list_roles()["Roles"]] == [arn]

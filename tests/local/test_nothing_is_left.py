@@ -71,6 +71,7 @@ def _things(name: Any, one: Any) -> int:
 
 
 KEPT = {
+    "AWS::ECR::Repository": ("ecr", "repositories"),
     "AWS::KMS::Key": ("kms", "keys"),
     "AWS::Logs::LogGroup": ("logs", "groups"),
     "AWS::S3::Bucket": ("s3", "buckets"),
@@ -78,6 +79,7 @@ KEPT = {
 """Types that a policy may keep, and the table that holds them."""
 TRACES = {
     ("cloudformation", "deleted_stacks"),
+    ("ecr", "registry_scanning_configuration"),
     ("ec2", "launch_template_insert_order"),
     ("ec2", "network_acls"),
     ("ec2", "subnet_associations"),

@@ -10,6 +10,7 @@ from disagg.checks.environment import (
     budget_rules,
     capacity_rules,
     clock_rules,
+    closed_rules,
     delivery_rules,
     device_rules,
     existing_rules,
@@ -34,6 +35,7 @@ from disagg.errors import InvalidInputError, Problem, Severity, in_file_order
 
 ENVIRONMENT_RULES: tuple[Rule, ...] = rules_of(
     network_rules,
+    closed_rules,
     capacity_rules,
     reservation_rules,
     hyperpod_rules,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from disagg.catalog.regions import REGIONS
 from disagg.checks.rule import Finding, rule
+from disagg.config.capacity import Capacity
 from disagg.config.environment import Aws, Cluster
 
 MOST_TAGS = 40
@@ -22,6 +23,9 @@ _LONGEST_KEY, _LONGEST_VALUE = 128, 256
 _PUNCTUATION = frozenset("_.:/=+-@")
 _OURS = re.compile(
     r"name$|(aws|disagg|eks|kubernetes\.io|k8s\.io)[:/]|[^/]+\.(kubernetes|k8s)\.io/", re.IGNORECASE
+)
+_KEY_ARN = re.compile(
+    r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):"
 )
 _POLICY_ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):iam::(?P<account>[0-9]{12}|aws):policy/[\w+=,.@/-]+"
@@ -168,3 +172,61 @@ def prefix_may_name_a_bucket(aws: Aws, cluster: Cluster, name: str) -> Iterator[
             need=f"lower case, at most {MOST_OF_A_BUCKET} characters",
             fix=f"use {prefix.lower()}" if len(whole) <= MOST_OF_A_BUCKET else "shorten it",
         )
+
+
+@rule("DISAGG-OWN-018")
+def key_is_of_account_and_region(aws: Aws) -> Iterator[Finding]:
+    """Your KMS key is in the account, region and partition of the environment.
+
+    Logs and S3 take no key of another region, and one of another account only when its policy says
+    so, which nothing here can see. Source: CloudWatch Logs user guide "encrypt-log-data-kms"; S3
+    user guide "UsingKMSEncryption".
+    """
+    region = REGIONS.get(aws.region)
+    match = _KEY_ARN.match(aws.kms_key_arn or "")
+    if match is None or region is None:
+        return
+    got = (match["partition"], match["region"], match["account"])
+    need = (region.partition, aws.region, aws.account)
+    if got != need:
+        yield Finding(
+            at=("aws", "kms_key_arn"),
+            got=f"a key of account {got[2]} in {got[1]}, partition {got[0]}",
+            need=f"one of {need[2]} in {need[1]}, partition {need[0]}",
+            fix=f"make one: aws kms create-key --region {aws.region}",
+        )
+
+
+@rule("DISAGG-OWN-020")
+def roles_are_of_the_account_and_used(
+    aws: Aws, cluster: Cluster, capacity: Capacity
+) -> Iterator[Finding]:
+    """Roles of yours are in account and partition, and of what is made here.
+
+    EKS and SageMaker take a role of their own account only. A role of the control plane beside an
+    existing cluster, of EKS nodes on HyperPod, or of HyperPod on EKS would be a setting silently
+    lost. Source: EKS user guide "cluster-iam-role", "create-node-role"; IAM user guide
+    "id_roles_use_passrole".
+    """
+    region, hyperpod = REGIONS.get(aws.region), cluster.platform == "hyperpod"
+    unused = {
+        "cluster": cluster.existing is not None and "an existing cluster",
+        "nodes": (hyperpod and "nodes that are all HyperPod's")
+        or (capacity.provisioner == "karpenter" and "GPU nodes that are Karpenter's"),
+        "hyperpod": not hyperpod and "no HyperPod",
+    }
+    for key, why in unused.items():
+        arn = getattr(aws.roles, key)
+        if arn is None or region is None:
+            continue
+        at = ("aws", "roles", key)
+        _, partition, _, _, account, _ = arn.split(":", 5)
+        if why:
+            yield Finding(at=at, got=f"a role, and {why}", need="no role", fix="leave it out")
+        elif (partition, account) != (region.partition, aws.account):
+            yield Finding(
+                at=at,
+                got=f"a role of account {account}, partition {partition}",
+                need=f"one of account {aws.account}, partition {region.partition}",
+                fix="make the role there",
+            )

@@ -11,6 +11,7 @@ from disagg.checks.manifests import (
     gateway_edge_rules,
     gateway_rules,
     hyperpod_rules,
+    image_rules,
     metric_rules,
     object_rules,
     picker_rules,
@@ -51,6 +52,7 @@ MANIFEST_RULES = rules_of(
     weights_rules,
     gateway_rules,
     gateway_edge_rules,
+    image_rules,
 )
 
 

@@ -10,6 +10,7 @@ from disagg.checks.manifests.objects import Json, Manifests, Workload, selects, 
 from disagg.checks.manifests.placement_rules import pods_on_a_node
 from disagg.checks.rule import Finding, rule
 from disagg.config.environment import Environment
+from disagg.planner.images import registry
 from disagg.planner.weights import store_of
 
 BUILT_IN_KINDS = frozenset(
@@ -56,11 +57,15 @@ def no_account_in_manifests(manifests: Manifests, environment: Environment) -> I
     Manifests render, diff and validate without an account; identity is bound on the AWS side by
     role, namespace and service account (design law 3). cdk8s prints an unresolved token as text,
     without an error. The name of a bucket and the certificate that the file gives may be what they
-    are. Source: measured, aws-cdk-lib 2.275 with cdk8s 2.70.
+    are, and images in ECR have the account in their registry's host. Source: measured, aws-cdk-lib
+    2.275 with cdk8s 2.70.
     """
     store = store_of(environment)
-    bucket = f"s3://{store.bucket}/" if store and store.bucket else ""
-    given = (bucket, environment.serving.gateway.certificate_arn or "")
+    given = (
+        f"s3://{store.bucket}/" if store and store.bucket else "",
+        environment.serving.gateway.certificate_arn or "",
+        f"{registry(environment)}/" if registry(environment) else "",
+    )
     for one in manifests.objects:
         for at, value in walk(one):
             for what, pattern in _FOREIGN.items():

@@ -106,7 +106,8 @@ def what_servers_read_is_loaded(
 ) -> Iterator[Finding]:
     """The store that servers read is the file's, and one Job fills it, at the file's revision.
 
-    Servers of another place would wait at their gate for ever, on nodes that cost money.
+    Servers of another place would wait at their gate for ever, on nodes that cost money. In a
+    network without internet no Job could reach the hub: there is none, and people fill the store.
     """
     store = store_of(environment)
     filled_at = store_url(environment, store) if store else ""
@@ -119,7 +120,8 @@ def what_servers_read_is_loaded(
         if any(part.endswith(_LOADER) for part in one.data.get("command", []))
     ]
     filled = [one.data.get("args", [])[:3] for one in jobs]
-    wanted = [[environment.serving.model, store.revision, filled_at]] if store else []
+    job = [[environment.serving.model, store.revision, filled_at]] if store else []
+    wanted = [] if environment.closed else job
     read = sorted({server.data.get("args", [""])[0] for _, server in manifests.servers})
     reading = [one for one in read if one.startswith(_STORES)]
     if filled != wanted or (read != [place] if store else reading):
@@ -127,7 +129,9 @@ def what_servers_read_is_loaded(
         yield Finding(
             at=at,
             got=f"Jobs load {filled or 'nothing'}, servers read {', '.join(read)}",
-            need=f"{filled_at} and {place}" if place else "the hub, and no Job",
+            need=f"{filled_at} and {place}"
+            if wanted
+            else f"no Job, and servers that read {place or 'the hub'}",
             fix="render both from serving.weights",
         )
 

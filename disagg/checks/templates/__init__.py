@@ -3,6 +3,7 @@
 from disagg.checks.rule import Rule, rules_of, run
 from disagg.checks.templates import (
     ami_rules,
+    closed_rules,
     cluster_rules,
     file_system_rules,
     hyperpod_rules,
@@ -22,6 +23,7 @@ TEMPLATE_RULES: tuple[Rule, ...] = rules_of(
     ami_rules,
     storage_rules,
     file_system_rules,
+    closed_rules,
 )
 
 

@@ -1,9 +1,16 @@
 """Rules about what the organisation of an environment asks of every resource of a template."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from disagg.checks.rule import Finding, rule
-from disagg.checks.templates.resources import LAUNCH_TEMPLATE, Templates, launch_data, resources
+from disagg.checks.templates.resources import (
+    CLUSTER,
+    LAUNCH_TEMPLATE,
+    Templates,
+    launch_data,
+    resources,
+)
 from disagg.config.environment import Environment
 
 
@@ -51,3 +58,55 @@ def nodes_and_volumes_carry_the_tags(
                     need="every tag of aws.tags",
                     fix="give the node group the tags of the environment",
                 )
+
+
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "AWS::Logs::LogGroup": ("KmsKeyId",),
+    "AWS::SNS::Topic": ("KmsMasterKeyId",),
+    CLUSTER: ("EncryptionConfig", "Provider", "KeyArn"),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        "ServerSideEncryptionConfiguration",
+        "ServerSideEncryptionByDefault",
+        "KMSMasterKeyID",
+    ),
+}
+"""Where a resource says its key."""
+
+
+@rule("DISAGG-OWN-019")
+def everything_uses_the_key_of_the_file(
+    templates: Templates, environment: Environment
+) -> Iterator[Finding]:
+    """Where the file names a key, no other is made, and what has a key has this one.
+
+    A key beside it is one that the organisation neither audits nor can revoke. Source: the key each
+    resource type names in its CloudFormation schema.
+    """
+    wanted = environment.aws.kms_key_arn
+    if wanted is None:
+        return
+    for one in resources(templates, "AWS::KMS::Key"):
+        yield Finding(
+            at=(one.name,), got="a new key", need=wanted, fix="give the construct the file's key"
+        )
+    for one in resources(templates, *_KEYS):
+        got = _key_of(one.properties, _KEYS[one.type])
+        if got is not None and got != wanted:
+            yield Finding(
+                at=(one.name, *_KEYS[one.type]),
+                got=str(got),
+                need=wanted,
+                fix="give the construct the file's key",
+            )
+
+
+def _key_of(properties: Any, path: tuple[str, ...]) -> Any:
+    """Return what stands at the end of a path, the first of each list; None where nothing does."""
+    for part in path:
+        if isinstance(properties, list):
+            properties = properties[0] if properties else None
+        if not isinstance(properties, Mapping) or part not in properties:
+            return None
+        properties = properties[part]
+    return properties

@@ -11,6 +11,7 @@ from moto.ec2.responses import EC2Response
 
 from disagg.local.aws.cloudformation import Call, Correction, Created, Properties, ResourceType
 
+_ENCRYPTION_CONTROLS = "disagg_encryption_controls"
 _PLACEMENT_GROUPS = "disagg_placement_groups"
 
 
@@ -46,6 +47,29 @@ def _put_placement_group(call: Call) -> Created:
 
 def _drop_placement_group(call: Call) -> None:
     placement_groups(backend(call)).pop(call.properties.get("GroupName") or call.name, None)
+
+
+def encryption_controls(owner: Any) -> dict[str, dict[str, Any]]:
+    """Return the encryption controls by id, as `DescribeVpcEncryptionControls` answers them."""
+    controls: dict[str, dict[str, Any]] = owner.__dict__.setdefault(_ENCRYPTION_CONTROLS, {})
+    return controls
+
+
+def _put_encryption_control(call: Call) -> Created:
+    control = call.identifier("vpcec", call.properties["VpcId"])
+    encryption_controls(backend(call))[control] = {
+        "VpcEncryptionControlId": control,
+        "VpcId": call.properties["VpcId"],
+        "Mode": call.properties["Mode"],
+        "State": "available",
+        "Tags": list(call.properties.get("Tags", [])),
+    }
+    return Created(physical_id=control, attributes={"VpcEncryptionControlId": control})
+
+
+def _drop_encryption_control(call: Call) -> None:
+    control = call.identifier("vpcec", call.properties["VpcId"])
+    encryption_controls(backend(call)).pop(control, None)
 
 
 def _rule(rule: Properties, other_group: str) -> dict[str, Any]:
@@ -111,6 +135,13 @@ TYPES = (
         attributes=("GroupName", "GroupId"),
         create=_put_placement_group,
         delete=_drop_placement_group,
+    ),
+    ResourceType(
+        name="AWS::EC2::VPCEncryptionControl",
+        attributes=("VpcEncryptionControlId",),
+        create=_put_encryption_control,
+        update=_put_encryption_control,
+        delete=_drop_encryption_control,
     ),
     ResourceType(
         name="AWS::EC2::SecurityGroupEgress",
@@ -288,7 +319,18 @@ def _describe_placement_groups(response: Any) -> ActionResult:
     return ActionResult({"PlacementGroups": chosen})
 
 
-_OPERATIONS = {"describe_placement_groups": _describe_placement_groups}
+def _describe_encryption_controls(response: Any) -> ActionResult:
+    known = encryption_controls(response.ec2_backend).values()
+    filters = response._get_param("Filters", [])  # noqa: SLF001 - moto offers no other way
+    wanted = {one for row in filters if row["Name"] == "vpc-id" for one in row["Values"]}
+    chosen = [one for one in known if not wanted or one["VpcId"] in wanted]
+    return ActionResult({"VpcEncryptionControls": chosen})
+
+
+_OPERATIONS = {
+    "describe_placement_groups": _describe_placement_groups,
+    "describe_vpc_encryption_controls": _describe_encryption_controls,
+}
 
 
 def add_operations() -> None:

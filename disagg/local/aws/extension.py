@@ -39,7 +39,7 @@ RECORDED: Mapping[str, str] = {
     "AWS::Budgets::Budget": "",
     "AWS::CloudWatch::Alarm": "Arn",
     "AWS::EC2::CapacityReservation": "Id",
-    "AWS::EC2::VPCEncryptionControl": "VpcEncryptionControlId",
+    "AWS::ECR::PullThroughCacheRule": "",
     "AWS::SNS::TopicPolicy": "Id",
 }
 """Types that are only kept in their stack, with the one attribute each has, if any."""
@@ -81,6 +81,18 @@ def _kms_tags(call: Call) -> Properties:
     return {**call.properties, "Tags": tags}
 
 
+def _repository_words(call: Call) -> Properties:
+    """Write scanning and encryption of a repository as the ECR API does, which moto keeps as is."""
+    scanning = call.properties.get("ImageScanningConfiguration", {})
+    encryption = call.properties.get("EncryptionConfiguration", {})
+    words = {"EncryptionType": "encryptionType", "KmsKey": "kmsKey"}
+    return {
+        **call.properties,
+        "ImageScanningConfiguration": {"scanOnPush": scanning.get("ScanOnPush", False)},
+        "EncryptionConfiguration": {words[key]: value for key, value in encryption.items()} or None,
+    }
+
+
 def _encrypt_log_group(call: Call, group: Any) -> None:
     group.kms_key_id = call.properties.get("KmsKeyId")
 
@@ -107,6 +119,7 @@ CORRECTIONS = (
     *storage.CORRECTIONS,
     Correction(name="AWS::SSM::Parameter", before=_complete_parameter),
     Correction(name="AWS::Logs::LogGroup", after=_encrypt_log_group),
+    Correction(name="AWS::ECR::Repository", before=_repository_words),
     Correction(name="AWS::KMS::Key", attributes={"KeyId": lambda key: key.id}, before=_kms_tags),
 )
 

@@ -61,10 +61,13 @@ class Holdings:
 
     vpcs: tuple[HeldVpc, ...] = ()
     clusters: tuple[HeldCluster, ...] = ()
+    roles: tuple[str, ...] = ()
+    """ARNs of IAM roles."""
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of what is there."""
-        return (*(one.id for one in self.vpcs), *(one.name for one in self.clusters))
+        names = (one.rpartition("/")[2] for one in self.roles)
+        return (*(one.id for one in self.vpcs), *(one.name for one in self.clusters), *names)
 
     def to_json(self) -> str:
         """Return it as text for the server."""
@@ -87,9 +90,10 @@ _ADAPTER = TypeAdapter(Holdings)
 
 def holdings(environment: Environment) -> Holdings:
     """Return what an environment says is there before it."""
-    existing = environment.network.existing
+    existing, given = environment.network.existing, environment.aws.roles
+    roles = tuple(one for one in (given.cluster, given.nodes, given.hyperpod) if one)
     if existing is None:
-        return Holdings()
+        return Holdings(roles=roles)
     layout = subnet_layout(environment.network)
     subnets = tuple(
         HeldSubnet(
@@ -102,7 +106,7 @@ def holdings(environment: Environment) -> Holdings:
     )
     vpc = HeldVpc(id=existing.vpc_id, cidrs=environment.network.cidrs, subnets=subnets)
     cluster = cluster_held(environment)
-    return Holdings(vpcs=(vpc,), clusters=(cluster,) if cluster else ())
+    return Holdings(vpcs=(vpc,), clusters=(cluster,) if cluster else (), roles=roles)
 
 
 def cluster_held(environment: Environment) -> HeldCluster | None:
@@ -140,8 +144,17 @@ def put(held: Holdings, account: str, region: str) -> None:
             ec2.modify_vpc_attribute(vpc.id, name, attr_value=True)
         for subnet in vpc.subnets:
             _put_subnet(ec2, vpc.id, subnet)
+    for role in held.roles:
+        _put_role(role, account)
     for cluster in held.clusters:
         _put_cluster(cluster, account, region)
+
+
+def _put_role(arn: str, account: str) -> None:
+    from moto.iam.models import iam_backends  # noqa: PLC0415
+
+    path, _, name = arn.partition(":role")[2].rpartition("/")
+    iam_backends[account]["aws"].create_role(name, "{}", f"{path}/", "", "", [], "3600")
 
 
 def _put_cluster(held: HeldCluster, account: str, region: str) -> None:
