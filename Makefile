@@ -49,7 +49,7 @@ kube: setup ## Build the control plane of `disagg rehearse` with Go (once, about
 	@$(BIN)/python -m disagg.local.cluster
 
 test: setup ## Run every test that needs nothing but the set-up
-	@$(BIN)/pytest -q --durations=40 --durations-min=5
+	@$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal --durations=40 --durations-min=5
 
 format: setup ## Put the code into its form
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

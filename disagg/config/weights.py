@@ -30,25 +30,50 @@ class HuggingFace:
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class _Bucket:
-    """A bucket that a Job fills once, and what may be said of it."""
+    """A bucket that a Job fills once, and what may be said of it.
 
-    revision: Annotated[str, Field(pattern=REVISION, examples=[_COMMIT])]
-    """Commit of the model on Hugging Face: all pods of all days run the same weights."""
-    bucket: Annotated[str, Field(pattern=BUCKET, examples=["models-of-ours"])] | None = None
-    """A bucket you have, in the same account and region. Default: one is made, encrypted and
-    versioned."""
-    prefix: Annotated[str, Field(pattern=KEY_PREFIX, max_length=500, examples=["models"])] = (
-        "models"
-    )
-    """Where in the bucket: the model lies in `<prefix>/<model>/<revision>/`."""
-    kms_key_arn: Annotated[str, Field(pattern=KEY_ARN, examples=[_KEY])] | None = None
-    """Key that encrypts `bucket`. Default: it has none of its own. A bucket that is made gets its
-    own."""
-    token_secret: (
-        Annotated[str, Field(pattern=SECRET_NAME, examples=["disagg/hub-token"])] | None
-    ) = None
-    """Name of the secret in Secrets Manager that holds your Hugging Face token, for gated models.
-    Default: no token."""
+    Why descriptions and no docstrings: pydantic reads docstrings of a class's own keys only.
+    """
+
+    revision: Annotated[
+        str,
+        Field(
+            pattern=REVISION,
+            examples=[_COMMIT],
+            description="Commit of the model on Hugging Face: all pods of all days run the same"
+            " weights.",
+        ),
+    ]
+    bucket: Annotated[
+        Annotated[str, Field(pattern=BUCKET, examples=["models-of-ours"])] | None,
+        Field(
+            description="A bucket you have, in the same account and region. Default: one is made,"
+            " encrypted and versioned."
+        ),
+    ] = None
+    prefix: Annotated[
+        str,
+        Field(
+            pattern=KEY_PREFIX,
+            max_length=500,
+            examples=["models"],
+            description="Where in the bucket: the model lies in `<prefix>/<model>/<revision>/`.",
+        ),
+    ] = "models"
+    kms_key_arn: Annotated[
+        Annotated[str, Field(pattern=KEY_ARN, examples=[_KEY])] | None,
+        Field(
+            description="Key that encrypts `bucket`. Default: it has none of its own. A bucket that"
+            " is made gets its own."
+        ),
+    ] = None
+    token_secret: Annotated[
+        Annotated[str, Field(pattern=SECRET_NAME, examples=["disagg/hub-token"])] | None,
+        Field(
+            description="Name of the secret in Secrets Manager that holds your Hugging Face token,"
+            " for gated models. Default: no token."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)

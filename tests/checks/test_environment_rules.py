@@ -260,8 +260,10 @@ PAIRS: dict[str, Pair] = {
         {"aws.roles": {"nodes": ROLE}},
     ),
     "DISAGG-NET-013": Pair(CLOSED | {"capacity.provisioner": "karpenter"}, CLOSED),
-    "DISAGG-NET-014": Pair(CLOSED | fsx(), CLOSED),
-    "DISAGG-NET-015": Pair(CLOSED | {"serving.gateway": {"kind": "istio"}}, CLOSED),
+    "DISAGG-NET-014": Pair(fsx() | ecr(), fsx()),
+    "DISAGG-NET-015": Pair(
+        {"serving.gateway": {"kind": "istio"}} | ecr(), {"serving.gateway": {"kind": "istio"}}
+    ),
     "DISAGG-NET-008": Pair(CLOSED | {"serving.weights": {"kind": "hugging_face"}}, CLOSED),
     "DISAGG-NET-009": Pair(CLOSED | {"images": {"kind": "upstream"}}, CLOSED),
     "DISAGG-NET-010": Pair(

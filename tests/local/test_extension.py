@@ -163,6 +163,8 @@ def test_every_attribute_of_the_tables_has_an_answer(aws: Aws, deploy: Deploy) -
         "Encrypted": resource("EC2::VPCEncryptionControl", VpcId=ref("Vpc"), Mode="monitor"),
         "Endpoint": resource("EC2::VPCEndpoint", VpcId=ref("Vpc"), ServiceName="s3"),
         "Key": resource("KMS::Key", KeyPolicy={}),
+        "Queue": resource("SQS::Queue"),
+        "Senders": resource("SQS::QueuePolicy", Queues=[ref("Queue")], PolicyDocument=POLICY),
         "Policy": resource("IAM::ManagedPolicy", PolicyDocument=POLICY),
         "Logs": resource("Logs::LogGroup"),
         "Soon": resource(

@@ -114,9 +114,11 @@ def test_registries_that_want_an_account_are_fetched_from_with_a_secret_only() -
 
 
 def test_every_chart_says_its_images_in_values_it_documents() -> None:
-    assert CHART_IMAGES.keys() == CHARTS.keys()
+    # Those are refused where images are brought in: DISAGG-NET-014 and -015.
+    refused = {one.name for one in CHARTS.values() if one.gateways or one.option == "file_system"}
+    assert CHART_IMAGES.keys() == CHARTS.keys() - refused
     shut = closed()
-    for name in CHARTS:
+    for name in CHART_IMAGES:
         values = chart_values(shut, name)
         assert values
         assert undocumented(CHART_VALUES[name].keys, values) == []

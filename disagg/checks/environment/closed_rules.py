@@ -36,35 +36,36 @@ def weights_are_in_reach(network: Network, serving: Serving) -> Iterator[Finding
 
 
 @rule("DISAGG-NET-014")
-def file_systems_have_a_way_out(network: Network, serving: Serving) -> Iterator[Finding]:
-    """Without internet, servers stream the model from the bucket.
+def images_of_the_file_system_are_known(images: ImageSource, serving: Serving) -> Iterator[Finding]:
+    """Where images are brought in, servers stream the model from the bucket.
 
-    Behind a file system they are nobody to AWS and could not fetch the vocabulary file that the
-    engine else takes from the internet (`planner.weights.brought_vocabulary`), and how people fill
-    the bucket beside it is not tried here.
+    The images of the file system's driver are not among those listed for it (`chart_images.py`),
+    so its pods would pull from a registry that a closed network does not reach. Servers behind a
+    file system have no credentials either for the vocabulary file that the engine else takes from
+    the internet.
     """
-    if network.internet == "none" and isinstance(serving.weights, Fsx):
+    if not isinstance(images, Upstream) and isinstance(serving.weights, Fsx):
         yield Finding(
             at=("serving", "weights", "kind"),
-            got="weights on a file system, and no internet",
-            need="kind: s3, and a revision",
+            got=f"weights on a file system, and images.kind {images.kind}",
+            need="kind: s3, or images.kind: upstream",
             fix="serving.weights: {kind: s3, revision: <a commit of the model>}",
         )
 
 
 @rule("DISAGG-NET-015")
-def gateways_have_a_way_out(network: Network, serving: Serving) -> Iterator[Finding]:
-    """Without internet, the proxy stands beside the picker.
+def images_of_the_gateway_are_known(images: ImageSource, serving: Serving) -> Iterator[Finding]:
+    """Where images are brought in, the proxy stands beside the picker.
 
-    The custom kinds of a Gateway are kustomizations in Git repositories of others, which are not
-    brought in.
+    The images of a Gateway's controller and proxies are not listed for that (`chart_images.py`),
+    and its custom kinds are kustomizations in Git repositories of others.
     """
     kind = serving.gateway.kind
-    if network.internet == "none" and GATEWAYS[kind].class_name:
+    if not isinstance(images, Upstream) and GATEWAYS[kind].class_name:
         yield Finding(
             at=("serving", "gateway", "kind"),
-            got=f"a Gateway of {kind}, and no internet",
-            need="kind: standalone",
+            got=f"a Gateway of {kind}, and images.kind {images.kind}",
+            need="kind: standalone, or images.kind: upstream",
             fix="leave it out",
         )
 
