@@ -210,6 +210,8 @@ NOT_COMPARED = {
     *(f"FlowLog.{one}" for one in ("resource_id", "destination_type", "destination")),
     *("FlowLog.aggregation_seconds", "Schedule.target_arn"),
     "Repository.key_arn",
+    # Only with Karpenter: tests/local/test_karpenter.py.
+    "NodeGroup.node_pool",
     # Only in a VPC of others: tests/stacks/test_existing.py.
     "Cluster.subnet_ids",
 }

@@ -213,7 +213,7 @@ def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_
     assert "Next, against a real account:" in run.stdout
     assert "\x1b" not in run.stdout
     files = {file.relative_to(tmp_path).parts[1] for file in tmp_path.rglob("*") if file.is_file()}
-    assert files == {"manifests", "charts", "stacks"}
+    assert files == {"deploy.md", "manifests", "charts", "stacks"}
     assert ("DISAGG-CAP-013" in run.stderr) == (name == "reference")
 
 
