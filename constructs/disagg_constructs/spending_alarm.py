@@ -93,7 +93,7 @@ class SpendingAlarm(Construct):
         )
         if self.topic is not None:
             # Why: AWS Budgets publishes a word to it when it is named, and fails when it may not.
-            budget.node.add_dependency(self.topic)
+            budget.node.add_dependency(self.topic.node.find_child("Policy"))
 
     def _topic(self, props: SpendingAlarmProps) -> sns.Topic:
         """Return an encrypted topic that AWS Budgets of this account, and nobody else, may use."""

@@ -199,7 +199,7 @@ def test_what_gitops_finds_is_read_back_as_planned(tmp_path: Path) -> None:
     assert [f.about for f in compare(PILOT, made) if not f.agrees] == []
 
 
-@pytest.mark.parametrize("name", ["pilot", "reference"])
+@pytest.mark.parametrize("name", ["pilot", "reference", "production"])
 def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "disagg", "demo", f"environments/{name}.yaml", "--dist", tmp_path],
@@ -213,7 +213,8 @@ def test_the_demo_of_a_shipped_environment_ends_well(name: str, root: Path, tmp_
     assert "Next, against a real account:" in run.stdout
     assert "\x1b" not in run.stdout
     files = {file.relative_to(tmp_path).parts[1] for file in tmp_path.rglob("*") if file.is_file()}
-    assert files == {"deploy.md", "manifests", "charts", "stacks"}
+    more = {"argocd", "runbooks"} if name == "production" else set()
+    assert files == {"deploy.md", "manifests", "charts", "stacks"} | more
     assert ("DISAGG-CAP-013" in run.stderr) == (name == "reference")
 
 
