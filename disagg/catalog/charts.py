@@ -33,11 +33,7 @@ from disagg.catalog.karpenter import (
     KARPENTER_SERVICE_ACCOUNT,
     KARPENTER_VERSION,
 )
-from disagg.catalog.source import Kind, Source
-
-
-def _read(reference: str, date: str) -> Source:
-    return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
+from disagg.catalog.source import published
 
 
 def _on_gpu_nodes(
@@ -97,7 +93,9 @@ HYPERPOD = Chart(
         " checks, and its own copies of both device plugins for ml. types. Training operators, MPI,"
         " Neuron and job restarts are off: nothing here trains. It is published in Git only."
     ),
-    source=_read("aws/sagemaker-hyperpod-cli@011ca92 helm_chart/HyperPodHelmChart", "2026-06-22"),
+    source=published(
+        "aws/sagemaker-hyperpod-cli@011ca92 helm_chart/HyperPodHelmChart", "2026-06-22"
+    ),
 )
 
 _LOAD_BALANCER = Chart(
@@ -146,7 +144,7 @@ _LOAD_BALANCER = Chart(
         " Gateway API are off because their IAM actions are not granted;"
         " region and VPC are given because pods cannot reach the instance metadata service."
     ),
-    source=_read(
+    source=published(
         "kubernetes-sigs/aws-load-balancer-controller v3.5.0"
         " helm/aws-load-balancer-controller/values.yaml, docs/deploy/installation.md (Argo CD)",
         "2026-08-03",
@@ -177,7 +175,7 @@ _KARPENTER = Chart(
         "Makes and ends the GPU nodes of static node pools. Static capacity is alpha and off by"
         " default. Its two pods stand on the system nodes, never on nodes it makes."
     ),
-    source=_read(
+    source=published(
         "aws/karpenter-provider-aws@1d927085d charts/karpenter/values.yaml, website"
         " reference/settings.md and getting started (requests)",
         "2026-08-21",
@@ -217,7 +215,7 @@ _PROMETHEUS = Chart(
         "The Prometheus operator, a Prometheus that takes every monitor of the cluster, node and"
         " Kubernetes metrics, and rules. Ten days are kept in the pod: they go with it."
     ),
-    source=_read(
+    source=published(
         "prometheus-community/helm-charts@cf408a290 charts/kube-prometheus-stack", "2026-08-22"
     ),
 )
@@ -243,7 +241,7 @@ _NVIDIA_PLUGIN = Chart(
         "Advertises nvidia.com/gpu. 0.19.0 to 0.19.2 mount every /dev/infiniband/uverbs* into"
         " GPU pods, which defeats the EFA plugin; reverted in 0.19.3 and said explicitly here."
     ),
-    source=_read(
+    source=published(
         "NVIDIA/k8s-device-plugin@1b826acc6 deployments/helm/nvidia-device-plugin and"
         " CHANGELOG.md (#1837)",
         "2026-08-19",
@@ -264,7 +262,7 @@ _EFA_PLUGIN = Chart(
         "Advertises vpc.amazonaws.com/efa and mounts exactly the devices a pod asked for. It"
         " tolerates no taint by itself, so it would not start on tainted GPU nodes."
     ),
-    source=_read("aws/eks-charts@5239609 stable/aws-efa-k8s-device-plugin", "2026-08-03"),
+    source=published("aws/eks-charts@5239609 stable/aws-efa-k8s-device-plugin", "2026-08-03"),
 )
 
 _NVIDIA_DRA = Chart(
@@ -285,7 +283,7 @@ _NVIDIA_DRA = Chart(
         "Offers GPUs as ResourceSlices of the driver gpu.nvidia.com, in place of the device plugin."
         " Compute domains are off: no type here spans NVLink over nodes."
     ),
-    source=_read(
+    source=published(
         "kubernetes-sigs/dra-driver-nvidia-gpu@95932046 site/content/docs/install.md (0.4.1) and"
         " deployments/helm values.yaml (0.5.0-dev)",
         "2026-08-07",
@@ -306,7 +304,7 @@ _EFA_DRA = Chart(
         "Offers EFA devices as ResourceSlices of the driver dra.net, which a claim can tie to a"
         " GPU's PCIe root. Never beside the EFA plugin: each would hand out the same devices."
     ),
-    source=_read("aws/eks-charts@5239609 stable/aws-dranet", "2026-08-03"),
+    source=published("aws/eks-charts@5239609 stable/aws-dranet", "2026-08-03"),
 )
 
 _DCGM = Chart(
@@ -327,7 +325,7 @@ _DCGM = Chart(
         " Service has a ServiceMonitor, so the operator comes first. HyperPod's own add-on for"
         " observability runs the same exporter on the same nodes: of the two, install one."
     ),
-    source=_read(
+    source=published(
         "NVIDIA/dcgm-exporter@d5e5f51 deployment; SageMaker developer guide, HyperPod"
         " observability add-on (dcgm-exporter on HyperPod nodes)",
         "2026-05-12",

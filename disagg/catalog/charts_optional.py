@@ -1,7 +1,7 @@
 """Charts that a file asks for by an option: rows of `charts.py`."""
 
 from disagg.catalog.chart import CONTROLLER_WAVE, DEVICE_WAVE, Chart
-from disagg.catalog.source import Kind, Source
+from disagg.catalog.source import published
 
 LEADER_WORKER_SET = Chart(
     name="lws",
@@ -18,10 +18,8 @@ LEADER_WORKER_SET = Chart(
         "Groups of pods that start and fail as one, for model servers over several nodes. Nothing"
         " that is rendered uses it: every pod here fits one node."
     ),
-    source=Source(
-        kind=Kind.PUBLISHED,
-        reference="kubernetes-sigs/lws@060ab4d charts/lws, site/content/en/docs/installation",
-        date="2026-08-21",
+    source=published(
+        "kubernetes-sigs/lws@060ab4d charts/lws, site/content/en/docs/installation", "2026-08-21"
     ),
 )
 
@@ -43,7 +41,7 @@ KEDA = Chart(
         "Scales pools on the router's metrics, once Prometheus has them. Nothing that is rendered"
         " uses it: replicas are those of the file."
     ),
-    source=Source(kind=Kind.PUBLISHED, reference="kedacore/charts@1444d00 keda", date="2026-08-13"),
+    source=published("kedacore/charts@1444d00 keda", "2026-08-13"),
 )
 
 FSX = Chart(
@@ -62,12 +60,11 @@ FSX = Chart(
         "Mounts the file system of models on the nodes (`weights.kind: fsx`). Only its daemon"
         " runs: it mounts what a volume names, by DNS, and asks AWS nothing."
     ),
-    source=Source(
-        kind=Kind.PUBLISHED,
-        reference=(
+    source=published(
+        (
             "kubernetes-sigs/aws-fsx-csi-driver@5b227125 charts/aws-fsx-csi-driver (values.yaml,"
             " templates), pkg/driver/node.go; 1.17.0 in index.yaml of gh-pages"
         ),
-        date="2026-04-21",
+        "2026-04-21",
     ),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from disagg.catalog.charts import CHARTS
 from disagg.catalog.resources import EFA, NVIDIA_GPU
-from disagg.catalog.source import Kind, Source
+from disagg.catalog.source import Kind, Source, published
 
 Toleration = Mapping[str, str]
 _EVERYTHING: tuple[Toleration, ...] = ({"operator": "Exists"},)
@@ -40,10 +40,6 @@ class Agent:
     source: Source
 
 
-def _published(reference: str, date: str) -> Source:
-    return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
-
-
 _EKS_CHARTS = "aws/eks-charts@5239609 stable/"
 
 _AGENTS = (
@@ -55,7 +51,7 @@ _AGENTS = (
         memory_mib=0,
         tolerates=_EVERYTHING,
         priority_class=_ON_NODES,
-        source=_published(f"{_EKS_CHARTS}aws-vpc-cni/values.yaml (v1.22.4)", "2026-08-03"),
+        source=published(f"{_EKS_CHARTS}aws-vpc-cni/values.yaml (v1.22.4)", "2026-08-03"),
     ),
     Agent(
         name="kube-proxy",
@@ -79,7 +75,7 @@ _AGENTS = (
         memory_mib=0,
         tolerates=_EVERYTHING,
         priority_class=_ON_NODES,
-        source=_published(
+        source=published(
             "aws/eks-pod-identity-agent@00bc058 charts/eks-pod-identity-agent/values.yaml",
             "2026-11-27",
         ),
@@ -113,7 +109,7 @@ _AGENTS = (
         ),
         advertises=NVIDIA_GPU,
         priority_class=_ON_NODES,
-        source=_published(
+        source=published(
             "NVIDIA/k8s-device-plugin@00f2a02 deployments/helm/nvidia-device-plugin/values.yaml",
             "2026-11-27",
         ),
@@ -128,7 +124,7 @@ _AGENTS = (
         values_add=True,
         advertises=EFA,
         priority_class=_ON_NODES,
-        source=_published(
+        source=published(
             f"{_EKS_CHARTS}aws-efa-k8s-device-plugin, templates/daemonset.yaml; its list of"
             " instance types holds every type of the catalogue",
             "2026-08-03",
@@ -142,7 +138,7 @@ _AGENTS = (
         memory_mib=0,
         tolerates=(),
         priority_class=_IN_CLUSTER,
-        source=_published(
+        source=published(
             f"{_EKS_CHARTS}aws-load-balancer-controller/values.yaml (v3.5.0)", "2026-08-03"
         ),
     ),
@@ -154,7 +150,7 @@ _AGENTS = (
         memory_mib=1_024,
         tolerates=(_CRITICAL,),
         priority_class=_IN_CLUSTER,
-        source=_published(
+        source=published(
             "aws/karpenter-provider-aws@1d927085d charts/karpenter/values.yaml; it asks for what"
             " charts.py gives it",
             "2026-08-21",
@@ -169,7 +165,7 @@ _AGENTS = (
             memory_mib=100,
             tolerates=(),
             priority_class="",
-            source=_published("kedacore/charts@1444d00 keda/values.yaml", "2026-08-13"),
+            source=published("kedacore/charts@1444d00 keda/values.yaml", "2026-08-13"),
         )
         for name in ("keda-operator", "keda-metrics-apiserver", "keda-admission-webhooks")
     ),
@@ -181,7 +177,7 @@ _AGENTS = (
         memory_mib=1_024,
         tolerates=(),
         priority_class="",
-        source=_published("kubernetes-sigs/lws@060ab4d charts/lws/values.yaml", "2026-08-21"),
+        source=published("kubernetes-sigs/lws@060ab4d charts/lws/values.yaml", "2026-08-21"),
     ),
     *(
         Agent(
@@ -192,7 +188,7 @@ _AGENTS = (
             memory_mib=memory,
             tolerates=tolerates,
             priority_class="",
-            source=_published(
+            source=published(
                 "prometheus-community/helm-charts@cf408a290 kube-prometheus-stack and its"
                 " subcharts, values.yaml; Prometheus asks for what charts.py gives it",
                 "2026-08-22",
@@ -213,7 +209,7 @@ _AGENTS = (
         memory_mib=2_048,
         tolerates=(),
         priority_class="",
-        source=_published(
+        source=published(
             "istio/istio 1.30.3 manifests/charts/istio-control/istio-discovery/values.yaml",
             "2026-07-13",
         ),
@@ -226,7 +222,7 @@ _AGENTS = (
         memory_mib=128,
         tolerates=(),
         priority_class="",
-        source=_published(
+        source=published(
             "agentgateway/agentgateway v1.4.1 controller/install/helm/agentgateway/values.yaml",
             "2026-08-21",
         ),
@@ -239,7 +235,7 @@ _AGENTS = (
         memory_mib=128,
         tolerates=(),
         priority_class=_ON_NODES,
-        source=_published("NVIDIA/dcgm-exporter@d5e5f51 deployment/values.yaml", "2026-05-12"),
+        source=published("NVIDIA/dcgm-exporter@d5e5f51 deployment/values.yaml", "2026-05-12"),
     ),
     Agent(
         name="fsx-csi-node",
@@ -250,7 +246,7 @@ _AGENTS = (
         memory_mib=104,
         tolerates=_EVERYTHING,
         priority_class=_ON_NODES,
-        source=_published(
+        source=published(
             "kubernetes-sigs/aws-fsx-csi-driver@5b227125 charts/aws-fsx-csi-driver/values.yaml,"
             " templates/node-daemonset.yaml",
             "2026-04-21",

@@ -2,12 +2,7 @@
 
 from disagg.catalog.chart import CONTROLLER_WAVE, DEVICE_WAVE, Chart
 from disagg.catalog.gateways import GatewayKind
-from disagg.catalog.source import Kind, Source
-
-
-def _read(reference: str, date: str) -> Source:
-    return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
-
+from disagg.catalog.source import published
 
 _NETWORKING = "gateway.networking.k8s.io"
 _INFERENCE = "inference.networking.k8s.io"
@@ -34,7 +29,9 @@ GATEWAY_API = Chart(
         "The custom kinds of the Gateway API, standard channel, v1.5.1. Nobody publishes them as a"
         " chart: they are a kustomization in Git, at the commit of the release."
     ),
-    source=_read("kubernetes-sigs/gateway-api v1.5.1 config/crd/kustomization.yaml", "2026-03-14"),
+    source=published(
+        "kubernetes-sigs/gateway-api v1.5.1 config/crd/kustomization.yaml", "2026-03-14"
+    ),
 )
 
 INFERENCE_EXTENSION = Chart(
@@ -56,7 +53,7 @@ INFERENCE_EXTENSION = Chart(
         "InferencePool, which names the pods and their picker, v1.5.0. In Git only, as the kinds"
         " of the Gateway API are."
     ),
-    source=_read(
+    source=published(
         "kubernetes-sigs/gateway-api-inference-extension v1.5.0 config/crd/kustomization.yaml",
         "2026-04-18",
     ),
@@ -73,7 +70,7 @@ ISTIO_BASE = Chart(
     gateways=("istio",),
     brings=("DestinationRule.networking.istio.io", "EnvoyFilter.networking.istio.io"),
     why="Istio's custom kinds; two are used: TLS to the picker and the hardening of its Envoy.",
-    source=_read("istio/istio 1.30.3 manifests/charts/base", "2026-07-13"),
+    source=published("istio/istio 1.30.3 manifests/charts/base", "2026-07-13"),
 )
 
 ISTIOD = Chart(
@@ -119,7 +116,7 @@ ISTIOD = Chart(
         " goes to any pod of the pool and not where the picker said; gateways wait 300 s for"
         " answers that run before they end. No sidecar is injected anywhere."
     ),
-    source=_read(
+    source=published(
         "istio/istio 1.30.3 manifests/charts/istio-control/istio-discovery/values.yaml,"
         " pilot/pkg/networking/core/route/retry/retry.go",
         "2026-07-13",
@@ -136,7 +133,7 @@ AGENTGATEWAY_CRDS = Chart(
     gateways=("agentgateway",),
     brings=("AgentgatewayParameters.agentgateway.dev", "AgentgatewayPolicy.agentgateway.dev"),
     why="agentgateway's custom kinds; two are used: parameters of its pods, and its policies.",
-    source=_read(
+    source=published(
         "agentgateway/agentgateway v1.4.1 controller/install/helm/agentgateway-crds", "2026-08-21"
     ),
 )
@@ -155,7 +152,7 @@ AGENTGATEWAY = Chart(
         "Makes and configures the proxies of the Gateway. Support for InferencePool is off unless"
         " asked for. It does not retry by itself."
     ),
-    source=_read(
+    source=published(
         "agentgateway/agentgateway v1.4.1 controller/install/helm/agentgateway/values.yaml,"
         " .github/workflows/release.yml",
         "2026-08-21",

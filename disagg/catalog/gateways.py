@@ -8,7 +8,7 @@ shows how both are closed.
 from dataclasses import dataclass
 from typing import Literal
 
-from disagg.catalog.source import Kind, Source
+from disagg.catalog.source import Source, published
 
 GatewayKind = Literal["standalone", "istio", "agentgateway", "nginx", "envoy_ai_gateway"]
 """What `serving.gateway.kind` may say; `GATEWAYS` says which of them are refused."""
@@ -50,14 +50,10 @@ class GatewayRow:
     source: Source
 
 
-def _read(reference: str, date: str) -> Source:
-    return Source(kind=Kind.PUBLISHED, reference=reference, date=date)
-
-
 _GATEWAYS = (
     GatewayRow(
         name="standalone",
-        source=_read("llm-d-router config/charts; run with Envoy 1.40", "2026-11-23"),
+        source=published("llm-d-router config/charts; run with Envoy 1.40", "2026-11-23"),
     ),
     GatewayRow(
         name="istio",
@@ -65,7 +61,7 @@ _GATEWAYS = (
         ready_port=15_021,
         ready_path="/healthz/ready",
         user=1_337,
-        source=_read(
+        source=published(
             "istio/istio 1.30.3: manifests/charts/istio-control/istio-discovery/files/"
             "kube-gateway.yaml (pods), pilot/pkg/xds/filters/filters.go and pilot/pkg/networking/"
             "core/route/route.go (the call to the picker); istio/proxy 1.30.3"
@@ -80,7 +76,7 @@ _GATEWAYS = (
         ready_path="/healthz/ready",
         user=10_101,
         asks_every_pool=True,
-        source=_read(
+        source=published(
             "agentgateway/agentgateway v1.4.1: controller/pkg/helm/agentgateway (pods),"
             " controller/pkg/agentgateway/plugins/inference_plugin.go (failure mode, TLS),"
             " crates/agentgateway/src/proxy/httpproxy.rs (policies of the gateway run before the"
@@ -95,7 +91,7 @@ _GATEWAYS = (
             " that names the prefill pod is dropped, so nothing is disaggregated, and a client's"
             " own reaches the sidecar"
         ),
-        source=_read(
+        source=published(
             "nginx/nginx-gateway-fabric@e55bfe3 cmd/gateway/endpoint_picker.go"
             " (createEndpointPickerHandler), internal/controller/nginx/modules/src/epp.js",
             "2026-08-20",
@@ -108,7 +104,7 @@ _GATEWAYS = (
             " to the picker into its configuration; neither their objects nor the order of their"
             " filters were shown here, and istio runs the same Envoy"
         ),
-        source=_read(
+        source=published(
             "envoyproxy/ai-gateway@c217da8 internal/extensionserver/inferencepool.go"
             " (buildHTTPFilterForInferencePool), docs/proposals/003-epp-integration-proposal",
             "2026-08-21",

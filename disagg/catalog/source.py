@@ -21,3 +21,8 @@ class Source:
     reference: str
     date: str
     """ISO date on which it was read or measured, or that the source gives for itself."""
+
+
+def published(reference: str, date: str) -> Source:
+    """Return the source of what its makers say of it: in a document, or in the code itself."""
+    return Source(kind=Kind.PUBLISHED, reference=reference, date=date)

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-
-from tests.checks.test_environment_rules import (
+from environment_edits import (
     CLUSTER,
     DECODE,
     GROUP,
@@ -22,7 +21,7 @@ from tests.checks.test_environment_rules import (
     plan,
     s3,
 )
-from tests.checks.test_environment_rules import REMOVE as GONE
+from shipped import REMOVE as GONE
 
 THEIRS = existing_network() | {"cluster.existing": CLUSTER, "cluster.administrators": GONE}
 OTHER = "210987654321"
@@ -55,6 +54,17 @@ WAYS: list[tuple[str, str, dict[str, Any]]] = [
         "DISAGG-WGT-004",
         "serving.weights.kms_key_arn",
         s3(bucket="models-of-ours", kms_key_arn=KEY.replace(OURS, OTHER)),
+    ),
+    (
+        "DISAGG-WGT-004",
+        "serving.weights.kms_key_arn",
+        s3(bucket="models-of-ours", kms_key_arn=KEY.replace("arn:aws:", "arn:aws-us-gov:")),
+    ),
+    ("DISAGG-OWN-018", "aws.kms_key_arn", {"aws.kms_key_arn": KEY.replace(OURS, OTHER)}),
+    (
+        "DISAGG-OWN-018",
+        "aws.kms_key_arn",
+        {"aws.kms_key_arn": KEY.replace("arn:aws:", "arn:aws-us-gov:")},
     ),
     (
         "DISAGG-WGT-005",

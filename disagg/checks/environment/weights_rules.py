@@ -9,6 +9,7 @@ from disagg.catalog.file_systems import (
 )
 from disagg.catalog.model_loading import LONGEST_START_SECONDS, SMALLEST_BUFFER
 from disagg.catalog.models import MODELS
+from disagg.catalog.regions import REGIONS
 from disagg.checks.rule import Finding, rule
 from disagg.config.capacity import Capacity
 from disagg.config.environment import Aws, Cluster
@@ -79,21 +80,23 @@ def a_key_belongs_to_a_bucket_of_yours(serving: Serving) -> Iterator[Finding]:
 
 @rule("DISAGG-WGT-004")
 def the_key_is_in_the_account_and_region(serving: Serving, aws: Aws) -> Iterator[Finding]:
-    """The key of a bucket is in the region and account of the environment.
+    """The key of a bucket is in the account, region and partition of the environment.
 
     S3 refuses a key of another region. A key of another account is used only when its own policy
     says so too, which nothing here can see. Source: S3 user guide, "Using KMS encryption".
     """
     store = _store(serving)
-    if store and store.kms_key_arn:
-        got = tuple(store.kms_key_arn.split(":")[3:5])
-        if got != (aws.region, aws.account):
-            yield Finding(
-                at=(*_AT, "kms_key_arn"),
-                got=f"a key of account {got[1]} in {got[0]}",
-                need=f"one of {aws.account} in {aws.region}",
-                fix="name the key that encrypts the bucket",
-            )
+    region = REGIONS.get(aws.region)
+    if store is None or store.kms_key_arn is None or region is None:
+        return
+    _, partition, _, of, account, _ = store.kms_key_arn.split(":")
+    if (partition, of, account) != (region.partition, aws.region, aws.account):
+        yield Finding(
+            at=(*_AT, "kms_key_arn"),
+            got=f"a key of account {account} in {of}, partition {partition}",
+            need=f"one of {aws.account} in {aws.region}, partition {region.partition}",
+            fix="name the key that encrypts the bucket",
+        )
 
 
 @rule("DISAGG-WGT-006")
